@@ -1,0 +1,41 @@
+# Two commands matter: `make demo` and `make test`.
+VENV   ?= .venv
+PYTHON ?= python3
+PY      = $(VENV)/bin/python
+STAMP   = $(VENV)/.installed
+ARGS   ?=
+
+.PHONY: demo test check bench chaos setup lock docs tools clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	@$(PY) -m bot demo $(ARGS)
+
+# What tests need beyond Python (Chromium, bubblewrap, agent CLIs): installed when possible, else one line says what is left out.
+tools: setup
+	@sh tests/install-tools.sh
+
+test: setup tools
+	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+
+check: setup
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-cache
+
+bench: setup tools
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+lock: setup
+	@{ echo '# The versions `make setup` installs; names and numbers only. Refresh with `make lock`.'; \
+	   $(PY) -m pip freeze --exclude-editable; } > constraints.txt
+
+clean:
+	@rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Durable glue on the workflow engine."""

@@ -1,0 +1,1 @@
+"""The story of a run: pure decisions and one short async tale."""

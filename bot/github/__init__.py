@@ -1,0 +1,1 @@
+"""GitHub, as the flow's ports ask for it."""

@@ -1,0 +1,1 @@
+"""What each port of the flow asks of the world."""

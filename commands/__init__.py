@@ -1,0 +1,1 @@
+"""Command templates: front matter and a body that becomes the prompt."""

@@ -1,0 +1,1 @@
+"""GitHub's issue and pull request search language."""
