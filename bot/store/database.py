@@ -1,0 +1,151 @@
+"""One database: SQLite in WAL by default, PostgreSQL by URL; short transactions, off the event loop.
+
+A transaction is a plain function of a `Session`; it may be run twice, so it writes by key or under a condition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+TRIES = 8
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says which and what to do."""
+
+
+def normal_url(url: str) -> str:
+    """Accept the spellings people use and name the drivers we carry."""
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url[len(short) :]
+    return url
+
+
+def connect(url: str) -> sa.Engine:
+    """Make the engine; raises DatabaseError where the place for a SQLite file does not exist."""
+    try:
+        parsed = make_url(normal_url(url))
+    except sa.exc.ArgumentError as error:
+        raise DatabaseError(
+            f"ROUNDSMAN_DATABASE_URL {url!r} is no database URL; write sqlite:///FILE or postgresql://…"
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    if parsed.get_backend_name() != "postgresql":
+        raise DatabaseError(
+            f"no support for {parsed.get_backend_name()}; use sqlite:///FILE or postgresql://…"
+        )
+    return sa.create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, pool_recycle=1800)
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database and url.database != ":memory:":
+        folder = Path(url.database).expanduser().resolve().parent
+        if not folder.is_dir():
+            raise DatabaseError(
+                f"the folder {folder} for the database does not exist; make it or set ROUNDSMAN_DATABASE_URL"
+            )
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=5, max_overflow=10
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we send BEGIN ourselves, so that a writer takes its lock at once
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "foreign_keys=OFF",
+            "cache_size=-16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Database:
+    """The door to the tables; `read` and `write` run a function of a Session, in a thread when awaited."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self._reading = engine.execution_options(reading=True)
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def session(self, *, reading: bool = False) -> Iterator[Session]:
+        """One transaction; commits at the end, rolls back on any error."""
+        bind = self._reading if reading else self.engine
+        with Session(bind, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def write_now(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a writing transaction here and now; waits out locks and lost connections for some seconds."""
+        return self._patiently(False, work, *args, **kwargs)
+
+    def read_now(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a reading transaction here and now."""
+        return self._patiently(True, work, *args, **kwargs)
+
+    async def write(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a writing transaction off the event loop."""
+        return await self._away(lambda: self.write_now(work, *args, **kwargs))
+
+    async def read(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a reading transaction off the event loop."""
+        return await self._away(lambda: self.read_now(work, *args, **kwargs))
+
+    async def _away(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _patiently(
+        self, reading: bool, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self.session(reading=reading) as session:
+                    return work(session, *args, **kwargs)
+            except (OperationalError, DBAPIError) as error:
+                if not tries_left or not _passing(error):
+                    raise
+                time.sleep(0.05 * 2 ** (TRIES - 1 - tries_left))
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.engine.dispose()
+
+
+def _passing(error: DBAPIError) -> bool:
+    """Whether the same transaction may do better in a moment: locked, deadlock, serialisation, connection lost."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in {"40001", "40P01", "57P01", "57P02", "57P03", "08006", "08003", "08001"}
+    return "locked" in str(error.orig) or "connection" in str(error.orig).lower()
