@@ -163,6 +163,7 @@ class Runs(SQLModel, table=True):
     number: int | None = None
     by: str | None = None
     dry_run: bool = False
+    serial: bool = False
     priority: int = 1
     attempt: int = 1
     executor: str | None = Field(default=None, index=True)

@@ -276,6 +276,7 @@ def upgrade() -> None:
     sa.Column('number', sa.Integer(), nullable=True),
     sa.Column('by', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('dry_run', sa.Boolean(), nullable=False),
+    sa.Column('serial', sa.Boolean(), nullable=False),
     sa.Column('priority', sa.Integer(), nullable=False),
     sa.Column('attempt', sa.Integer(), nullable=False),
     sa.Column('executor', sqlmodel.sql.sqltypes.AutoString(), nullable=True),

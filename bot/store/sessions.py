@@ -1,0 +1,320 @@
+"""Sessions: queued by a run, admitted one place for all limits, finished exactly once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from bot.model.run import Session, SessionStatus
+from bot.store import ledger, runs, words
+from bot.store.budget import Reserved, settle
+from bot.store.sql import LOCK_ADMISSION, change, insert_new, one_at_a_time
+from bot.store.tables import Sessions, Transcript
+
+LIVE = (SessionStatus.queued.value, SessionStatus.running.value)
+LOOK = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many sessions may work at once: everywhere, in this process, in one repository."""
+
+    total: int = 3
+    worker: int = 3
+    repository: int = 3
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is taken now."""
+
+    total: int = 0
+    worker: int = 0
+    repositories: Counter[int] = field(default_factory=Counter)
+    jobs: Counter[int] = field(default_factory=Counter)
+
+    def take(self, repository: int, job: int, mine: bool) -> None:
+        self.total += 1
+        self.worker += mine
+        self.repositories[repository] += 1
+        self.jobs[job] += 1
+
+
+def attempt_key(session_id: int, attempt: int) -> str:
+    """The name of one attempt: its workflow, its reservations."""
+    return f"session-{session_id}-{attempt}"
+
+
+def queue(db: Db, rows: Sequence[dict[str, Any]]) -> None:
+    """Queue sessions; one a run and item."""
+    for start in range(0, len(rows), 200):
+        insert_new(db, Sessions, rows[start : start + 200])
+
+
+def get(db: Db, session_id: int) -> Session | None:
+    """One session."""
+    row = db.get(Sessions, session_id, populate_existing=True)
+    return Session.model_validate(row) if row else None
+
+
+def of_run(db: Db, run_id: int) -> list[Session]:
+    """The sessions of a run, in order of their items."""
+    rows = db.exec(select(Sessions).where(Sessions.run_id == run_id).order_by(col(Sessions.id)))
+    return [Session.model_validate(row) for row in rows]
+
+
+def of_item(db: Db, job_id: int, number: int, limit: int = 10) -> list[Session]:
+    """The newest sessions of a job on an item, newest first."""
+    wanted = select(Sessions).where(Sessions.job_id == job_id, Sessions.number == number)
+    return [
+        Session.model_validate(row) for row in db.exec(wanted.order_by(col(Sessions.id).desc()).limit(limit))
+    ]
+
+
+def admit(
+    db: Db, executor: str, caps: Caps, now: datetime, *,
+    concurrency: Callable[[Sessions], int], reserve: Callable[[Db, Sessions], Reserved], most: int = 10,
+) -> list[tuple[int, int]]:  # fmt: skip
+    """Start what may start, as (id, attempt): by priority, fair between repositories, within every limit and budget.
+
+    `concurrency` gives a job's own limit; `reserve` sets the money aside. A session whose budget is spent ends here
+    as `skipped`; one whose money is only reserved by others waits.
+    """
+    one_at_a_time(db, LOCK_ADMISSION)
+    if words.stopped(db):
+        return []
+    room = _room(db, executor)
+    if room.total >= caps.total or room.worker >= caps.worker:
+        return []
+    admitted: list[tuple[int, int]] = []
+    for session in _candidates(db, room, caps, now):
+        if len(admitted) >= most or room.total >= caps.total or room.worker >= caps.worker:
+            break
+        if room.repositories[session.repository_id] >= caps.repository or room.jobs[
+            session.job_id
+        ] >= concurrency(session):
+            continue
+        match reserve(db, session):
+            case Reserved(answer="yes"):
+                _start(db, session, executor, now)
+                room.take(session.repository_id, session.job_id, mine=True)
+                admitted.append((int(session.id or 0), session.attempt))
+            case Reserved(answer="wait", words=why):
+                change(db, sa.update(Sessions).where(col(Sessions.id) == session.id).values(reason=why))
+            case Reserved(words=why):
+                finish(db, int(session.id or 0), session.attempt, SessionStatus.skipped, now, reason=why)
+    return admitted
+
+
+def _room(db: Db, executor: str) -> _Room:
+    room = _Room()
+    running = select(Sessions.repository_id, Sessions.job_id, Sessions.executor).where(
+        Sessions.status == SessionStatus.running.value
+    )
+    for repository, job, holder in db.exec(running):
+        room.take(repository, job, holder == executor)
+    return room
+
+
+def _candidates(db: Db, room: _Room, caps: Caps, now: datetime) -> list[Sessions]:
+    """The head of the queue: within a priority, repositories take turns, those with the least at work first."""
+    full = [repository for repository, count in room.repositories.items() if count >= caps.repository]
+    turn = sa.func.row_number().over(
+        partition_by=(col(Sessions.priority), col(Sessions.repository_id)), order_by=col(Sessions.id)
+    )
+    waiting = (
+        sa.select(col(Sessions.id), col(Sessions.priority), col(Sessions.repository_id), turn.label("turn"))
+        .where(col(Sessions.status) == SessionStatus.queued.value)
+        .where(sa.or_(col(Sessions.not_before).is_(None), col(Sessions.not_before) <= now))
+        .where(col(Sessions.repository_id).not_in(full))
+        .subquery()
+    )
+    head = db.execute(
+        sa.select(waiting.c.id, waiting.c.priority, waiting.c.repository_id, waiting.c.turn)
+        .order_by(waiting.c.priority, waiting.c.turn, waiting.c.id)
+        .limit(LOOK)
+    ).all()
+    order = sorted(
+        head, key=lambda row: (row.priority, row.turn + room.repositories[row.repository_id], row.id)
+    )
+    rows = {
+        row.id: row
+        for row in db.exec(select(Sessions).where(col(Sessions.id).in_([row.id for row in order])))
+    }
+    return [rows[row.id] for row in order]
+
+
+def _start(db: Db, session: Sessions, executor: str, now: datetime) -> None:
+    change(
+        db,
+        sa.update(Sessions)
+        .where(col(Sessions.id) == session.id, col(Sessions.status) == SessionStatus.queued.value)
+        .values(
+            status=SessionStatus.running.value, executor=executor, started_at=sa.func.coalesce(Sessions.started_at, now),
+            reason=None, not_before=None,
+        ),
+    )  # fmt: skip
+
+
+def own(db: Db, session_id: int, attempt: int, executor: str) -> Session | None:
+    """Take a session over for this process; None where this attempt is over."""
+    touched = change(
+        db,
+        sa.update(Sessions)
+        .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt)
+        .where(col(Sessions.status) == SessionStatus.running.value)
+        .values(executor=executor),
+    )
+    return get(db, session_id) if touched else None
+
+
+def note(db: Db, session_id: int, attempt: int, **values: Any) -> None:
+    """Keep what became known while it works: the state it saw, the prompt, how the agent ended."""
+    change(
+        db,
+        sa.update(Sessions)
+        .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt)
+        .values(**values),
+    )
+
+
+def began_work(db: Db, session_id: int, attempt: int) -> int:
+    """Count that the agent is about to start; gives how often before in this attempt (crashes of ours)."""
+    row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
+    before = row.crashes
+    change(
+        db,
+        sa.update(Sessions)
+        .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt)
+        .values(crashes=before + 1),
+    )
+    return before
+
+
+def request_cancel(db: Db, session_id: int, now: datetime) -> bool:
+    """Ask for a session's end; one that waits is cancelled here and now."""
+    session = get(db, session_id)
+    if session is None or session.status.final:
+        return False
+    if session.status is SessionStatus.queued:
+        return finish(
+            db, session_id, session.attempt, SessionStatus.cancelled, now, reason="cancelled before it began"
+        )
+    return bool(
+        change(
+            db,
+            sa.update(Sessions)
+            .where(col(Sessions.id) == session_id, col(Sessions.cancel_requested_at).is_(None))
+            .values(cancel_requested_at=now),
+        )
+    )
+
+
+def cancels(db: Db, session_ids: Collection[int]) -> set[int]:
+    """Which of these sessions somebody wants ended."""
+    wanted = select(Sessions.id).where(
+        col(Sessions.id).in_(session_ids), col(Sessions.cancel_requested_at).is_not(None)
+    )
+    return {int(found or 0) for found in db.exec(wanted)}
+
+
+def again_later(db: Db, session_id: int, attempt: int, until: datetime, why: str, cost: float) -> bool:
+    """Queue the next attempt of a session that failed in a way that may pass."""
+    row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
+    tries = [*(row.attempts or []), {"attempt": attempt, "reason": why, "cost": cost}]
+    touched = change(
+        db,
+        sa.update(Sessions)
+        .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt, col(Sessions.status) == SessionStatus.running.value)
+        .values(
+            status=SessionStatus.queued.value, attempt=attempt + 1, crashes=0, executor=None, not_before=until, reason=why, attempts=tries,
+        ),
+    )  # fmt: skip
+    settle(db, attempt_key(session_id, attempt), cost)
+    return bool(touched)
+
+
+def finish(
+    db: Db, session_id: int, attempt: int, status: SessionStatus, now: datetime, *,
+    reason: str | None = None, failure: str | None = None, cost: float = 0.0, **values: Any,
+) -> bool:  # fmt: skip
+    """End a session exactly once: its status, money, ledger entry and claim, and its run if it was the last."""
+    row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
+    tries = [*(row.attempts or []), {"attempt": attempt, "reason": reason, "cost": cost}]
+    touched = change(
+        db,
+        sa.update(Sessions)
+        .where(
+            col(Sessions.id) == session_id, col(Sessions.attempt) == attempt, col(Sessions.status).in_(LIVE)
+        )
+        .values(
+            status=status.value,
+            reason=reason,
+            failure=failure,
+            completed_at=now,
+            attempts=tries,
+            not_before=None,
+            **values,
+        ),
+    )
+    settle(db, attempt_key(session_id, attempt), cost)
+    if not touched:
+        return False
+    ended = get(db, session_id)
+    assert ended is not None
+    _enter(db, ended, now)
+    ledger.let_go(db, ended.job_id, ended.number, ended.run_id)
+    runs.close_if_done(db, ended.run_id, now)
+    return True
+
+
+def _enter(db: Db, session: Session, now: datetime) -> None:
+    """Write the session's end into the ledger; a dry run leaves no trace there."""
+    run = runs.get(db, session.run_id)
+    if run is None or run.dry_run:
+        return
+    if session.status.done:
+        ledger.done(db, session.job_id, session.number, session.saw or {}, session.run_id, session.id, now)
+    elif session.status in (SessionStatus.failed, SessionStatus.timeout):
+        from bot.store.aftermath import session_failed
+
+        session_failed(db, session, run, now)
+
+
+def say(
+    db: Db, session_id: int, attempt: int, first: int, events: Sequence[dict[str, Any]], now: datetime
+) -> None:
+    """Append to the transcript, numbered from `first`."""
+    rows = [
+        {"session_id": session_id, "seq": first + n, "attempt": attempt, "at": now, "event": e}
+        for n, e in enumerate(events)
+    ]
+    insert_new(db, Transcript, rows)
+
+
+def next_seq(db: Db, session_id: int) -> int:
+    """The number of the transcript's next event."""
+    return (
+        int(
+            db.exec(select(sa.func.max(Transcript.seq)).where(Transcript.session_id == session_id)).first()
+            or 0
+        )
+        + 1
+    )
+
+
+def transcript(
+    db: Db, session_id: int, after: int = 0, limit: int = 1000
+) -> list[tuple[int, datetime, dict[str, Any]]]:
+    """The events after number `after`, oldest first, as (number, time, event)."""
+    wanted = select(Transcript).where(Transcript.session_id == session_id, col(Transcript.seq) > after)
+    return [
+        (row.seq, row.at, row.event) for row in db.exec(wanted.order_by(col(Transcript.seq)).limit(limit))
+    ]
