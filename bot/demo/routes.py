@@ -1,0 +1,36 @@
+"""The ASGI application: all routers behind the door."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from bot.demo import accounts, apps, comments, issues, vocabulary
+from bot.demo.core import Core
+from bot.demo.door import ASGIApp, Door
+from bot.demo.refusal import Refusal
+
+ROUTERS = [accounts.router, apps.router, comments.router, issues.router, vocabulary.router]
+
+
+def build(core: Core) -> ASGIApp:
+    """Put everything together."""
+    inner = FastAPI(title="GitHub", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    inner.state.core = core
+    inner.add_exception_handler(Refusal, _refused)
+    inner.add_exception_handler(HTTPException, _unknown)
+    for router in ROUTERS:
+        inner.include_router(router)
+    return Door(core, inner)
+
+
+async def _refused(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, Refusal)
+    return fault.answer()
+
+
+async def _unknown(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)
+    return Refusal(404 if fault.status_code == 405 else fault.status_code, "Not Found").answer()
+
+
+__all__ = ["ASGIApp", "build"]
