@@ -18,7 +18,7 @@ SKEW = 60
 
 
 @cache
-def key_pair(number: int) -> tuple[str, str]:  # noqa: ARG001 - the key of the cache
+def key_pair(number: int) -> tuple[str, str]:
     """A private and a public key in PEM, made once a process."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
