@@ -2,6 +2,8 @@
 
 import typer
 
+from bot.cli.cron import cron
+
 app = typer.Typer(
     name="roundsman", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
@@ -10,6 +12,9 @@ app = typer.Typer(
 @app.callback()
 def roundsman() -> None:
     """Make the rounds of your repositories."""
+
+
+app.add_typer(cron, name="cron")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from bot.model.cron import CronError, parse_cron
 from bot.model.duration import Duration
 from bot.model.part import Part, refuse
 
@@ -79,6 +80,15 @@ class Cron(Part):
         description="Five-field cron in the job's time zone, or a name like `@daily`; `L`, `#` and `H` are known.",
         examples=["0 9 * * 1-5", "@daily", "H 3 * * *"],
     )
+
+    @field_validator("schedule")
+    @classmethod
+    def _can_fire(cls, line: str) -> str:
+        try:
+            parse_cron(line)
+        except CronError as fault:
+            raise refuse(fault.message, fault.hint) from None
+        return line
 
 
 class Every(Part):
