@@ -1,0 +1,72 @@
+"""A repository's file of jobs, applied whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlmodel import Session
+
+from bot.model.job import JobSpec
+from bot.store import jobs
+
+
+@dataclass(frozen=True, slots=True)
+class FileJob:
+    """One job of a file, validated, with the place where it stands."""
+
+    name: str
+    spec: JobSpec
+    path: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a configuration changed, by name; `clashes` are names that jobs made elsewhere hold, left as they were."""
+
+    created: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    clashes: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    """Names and reasons of jobs that could not be kept as written (an `at` in the past, say)."""
+
+
+def apply_configuration(
+    db: Session, repository_id: int, configuration: Sequence[FileJob], now: datetime, *,
+    source: Literal["file", "local"] = "file", by: str | None = None,
+) -> Applied:  # fmt: skip
+    """Make the jobs of a source be exactly these: new ones made, gone ones archived with their history, the rest changed."""
+    before = {job.name: job for job in jobs.jobs_of(db, repository_id)}
+    outcome: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": [], "clashes": []}
+    refused: list[tuple[str, str]] = []
+    for wanted in configuration:
+        old = before.get(wanted.name)
+        if old is not None and old.source != source:
+            outcome["clashes"].append(wanted.name)
+            continue
+        try:
+            new = jobs.save_job(
+                db, repository_id, wanted.name, wanted.spec, source=source, source_path=wanted.path,
+                source_line=wanted.line, by=by, now=now,
+            )  # fmt: skip
+        except jobs.JobRefused as refusal:
+            refused.append((wanted.name, str(refusal)))
+            continue
+        kind = (
+            "created" if old is None else "unchanged" if new.spec == old.spec and not old.error else "changed"
+        )
+        outcome[kind].append(wanted.name)
+    listed = {wanted.name for wanted in configuration}
+    gone = [job for job in before.values() if job.source == source and job.name not in listed]
+    for job in gone:
+        jobs.archive(db, job.id, now)
+    return Applied(
+        archived=tuple(job.name for job in gone),
+        refused=tuple(refused),
+        **{kind: tuple(names) for kind, names in outcome.items()},
+    )
