@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.model.agent import AgentEnd, Event, Patch, SessionRequest
 from bot.model.item import Item, RepositoryRef, Target
+from bot.model.job import JobSpec
 from bot.model.outcome import Action
-from bot.model.run import Repository
+from bot.model.run import Effect, Job, Repository, Run, RunStatus, Session, SessionStatus
+from bot.model.selection import Candidate, Selection
 
 T = TypeVar("T")
 
@@ -57,9 +59,18 @@ class Tracker(Protocol):
     """Reads a repository's items (`IndexedItems`: by list now, from an incremental index later)."""
 
     async def matching(
-        self, repository: RepositoryRef, query: str, target: Target, now: datetime
+        self,
+        repository: RepositoryRef,
+        query: str,
+        target: Target,
+        now: datetime,
+        *,
+        number: int | None = None,
     ) -> Found | Refusal:
-        """Fetch the items that match; pull requests carry their `/pulls` fields where a term or a head needs them."""
+        """Fetch the items that match; pull requests carry their `/pulls` fields where a term or a head needs them.
+
+        With `number`, look at that one item only: it is found if it matches.
+        """
         ...
 
     async def item(self, repository: RepositoryRef, number: int) -> Item | Refusal:
@@ -148,6 +159,160 @@ class Steps(Protocol):
 
     async def __call__(self, name: str, kind: type[T], work: Callable[[], Awaitable[T]]) -> T:
         """Do `work` once and keep its result, a value of `kind` that Pydantic can write as JSON."""
+        ...
+
+    async def rest(self, seconds: float) -> None:
+        """Wait; a replay waits only for what is left."""
+        ...
+
+
+class Place(Value):
+    """A run with the job and repository it belongs to."""
+
+    run: Run
+    job: Job
+    repository: Repository
+
+    @property
+    def spec(self) -> JobSpec:
+        """The job as it was when the run was recorded."""
+        return JobSpec.model_validate(self.run.spec)
+
+    @property
+    def ref(self) -> RepositoryRef:
+        """The repository as GitHub knows it."""
+        r = self.repository
+        return RepositoryRef(r.owner, r.name, r.installation_id, r.default_branch)
+
+
+class Seat(Place):
+    """A session with the run, job and repository it belongs to; `reserved` is its attempt's money (USD), None unlimited."""
+
+    session: Session
+    reserved: float | None = None
+    earlier_cost: float = 0.0
+    """What earlier attempts of the session cost (USD)."""
+
+    @property
+    def key(self) -> str:
+        """The stem of the keys of everything it writes: the same on every attempt, so nothing is written twice."""
+        return f"session-{self.session.id}"
+
+
+class Book(Protocol):
+    """What is recorded of runs and sessions; each method is one transaction that may be run twice."""
+
+    async def open(self, run_id: int) -> Place | None:
+        """Mark a run as running; None where it has ended meanwhile."""
+        ...
+
+    async def candidates(self, place: Place, items: Sequence[Item]) -> list[Candidate]:
+        """Put each item beside its state, what the ledger knows and who holds it."""
+        ...
+
+    async def record(self, place: Place, found: Found, selection: Selection) -> int:
+        """Keep the verdicts, claim and queue what was picked, defer the rest; gives how many sessions it has."""
+        ...
+
+    async def end_run(self, run_id: int, status: RunStatus, words: str) -> None:
+        """End a run that works on nothing: skipped with a reason, or failed with an error."""
+        ...
+
+    async def postpone(self, run_id: int, seconds: float, words: str) -> None:
+        """Put a run back in the queue."""
+        ...
+
+    async def seat(self, session_id: int, attempt: int) -> Seat | None:
+        """Take a session over for this process; None where the attempt is over."""
+        ...
+
+    async def note(self, seat: Seat, **values: Any) -> None:
+        """Keep what became known of a session."""
+        ...
+
+    async def request(self, seat: Seat) -> SessionRequest:
+        """The request as it was briefed."""
+        ...
+
+    async def began_work(self, seat: Seat) -> int:
+        """Count that the agent starts; gives how often it did before in this attempt."""
+        ...
+
+    async def effects(self, seat: Seat, number: int) -> list[Effect]:
+        """What we ever did on an item of the seat's repository, oldest first."""
+        ...
+
+    async def intend(self, seat: Seat, key: str, **effect: Any) -> Effect:
+        """Write down what we are about to do; what stands already stands."""
+        ...
+
+    async def did(self, key: str, written: Written) -> None:
+        """Write down that it is done."""
+        ...
+
+    async def abandon(self, key: str) -> None:
+        """Write down that GitHub refused it."""
+        ...
+
+    async def last_comment(self, job_id: int, number: int) -> Effect | None:
+        """The newest living comment of a job on an item."""
+        ...
+
+    async def earlier(self, seat: Seat) -> list[Session]:
+        """Earlier sessions of the job on this item that had something to say, newest first."""
+        ...
+
+    async def again_later(self, seat: Seat, why: str, cost: float) -> None:
+        """Queue the next attempt, with backoff."""
+        ...
+
+    async def finish(
+        self, seat: Seat, status: SessionStatus, *, reason: str | None, failure: str | None, cost: float
+    ) -> None:
+        """End a session: status, money, ledger, claim; and its run if it was the last."""
+        ...
+
+    async def commands(self, place: Place) -> dict[str, str]:
+        """The repository's own commands, by path, as on its default branch."""
+        ...
+
+    async def home(self, place: Place) -> int | None:
+        """The issue that results without an item go to: the job's own, else the repository's dashboard issue."""
+        ...
+
+    async def set_home(self, place: Place, number: int) -> None:
+        """Remember the repository's dashboard issue."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Data put before a prompt: where it comes from, and its text, written by strangers."""
+
+    name: str
+    text: str
+    cap: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a session gets to read beside its item: template fields by path (`item.comments`), and data before the prompt."""
+
+    fields: dict[str, Any]
+    data: tuple[Data, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be had, in words."""
+
+
+class Sources(Protocol):
+    """Reads what a command or a job's `context:` asks for."""
+
+    async def gather(self, seat: Seat, item: Item | None, used: frozenset[str]) -> Gathered:
+        """Fetch the template fields named in `used` and the job's context; what cannot be had is noted, not raised."""
+        ...
+
+    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]]:
+        """All issues of the repository as REST rows, for scripts that compare; fetched at most once a run."""
         ...
 
 

@@ -25,12 +25,12 @@ COMMENTS = "comments"
 def state_of(item: Item, effects: Sequence[Effect] = ()) -> State:
     """Give the facets of `item` as people left them; `effects` are ours on this item, of all jobs, in order."""
     ours = [effect for effect in effects if _shows_in(effect, item)]
-    facets = _raw(item)
+    facets = raw_state(item)
     for name in {effect.facet for effect in ours if effect.facet and effect.facet != COMMENTS}:
         facets[name] = _looked_through(facets.get(name, ""), [e for e in ours if e.facet == name])
         if facets[name] == "":
             del facets[name]
-    facets[COMMENTS] = max(0, facets[COMMENTS] - sum(1 for effect in ours if effect.facet == COMMENTS))
+    facets[COMMENTS] = max(0, facets[COMMENTS] - len({e.target_id for e in ours if e.facet == COMMENTS}))
     return facets
 
 
@@ -71,7 +71,8 @@ def _read(raw: str, last: tuple[Effect, str] | None) -> str:
     return before if raw == (effect.after or "") else f"{raw}@{effect.id}"
 
 
-def _raw(item: Item) -> State:
+def raw_state(item: Item) -> State:
+    """The facets of an item as GitHub shows them now."""
     payload = item.payload
     facets: State = {
         "title": _hash(payload.get("title")),

@@ -7,41 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from bot.flow.seen import HEAD, State, changed, fingerprint
-from bot.model.item import Item
+from bot.flow.seen import HEAD, changed, fingerprint
 from bot.model.job import AfterTime, Again
 from bot.model.run import LedgerEntry
+from bot.model.selection import Candidate, Selection, Verdict
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A matching item, its state as people left it, what the ledger knows of it, and who holds it."""
-
-    item: Item
-    state: State
-    entry: LedgerEntry | None = None
-    claimed_by: int | None = None
-    writing: bool = False
-    """One of our writes to it is under way, so its state cannot be read yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One matching item that was not picked, and why."""
-
-    item: Item
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a run works on and what it leaves, in order."""
-
-    picked: tuple[Candidate, ...]
-    skipped: tuple[Verdict, ...]
-    deferred: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True)

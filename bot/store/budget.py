@@ -95,3 +95,8 @@ def settle(db: Session, attempt: str, cost: float) -> None:
 def open_attempts(db: Session) -> list[str]:
     """Attempts whose reservations nobody has settled yet."""
     return list(db.exec(select(Reservations.attempt).where(col(Reservations.settled).is_(None)).distinct()))
+
+
+def reserved_for(db: Session, attempt: str) -> float | None:
+    """What was set aside for an attempt; None where no budget applies."""
+    return db.exec(select(Reservations.amount).where(Reservations.attempt == attempt)).first()

@@ -18,6 +18,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
+Db = Session
+"""One transaction, as functions of the store take it."""
 P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 8

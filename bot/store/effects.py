@@ -14,7 +14,7 @@ from bot.store.sql import change, insert_new
 from bot.store.tables import Effects
 
 
-def intend(db: Session, key: str, **row: Any) -> Effect:
+def intend(db: Session, /, key: str, **row: Any) -> Effect:
     """Write down what we are about to do; what is written already stands."""
     insert_new(db, Effects, [{"key": key, "done": False, **row}])
     return by_key(db, key)
@@ -25,12 +25,10 @@ def by_key(db: Session, key: str) -> Effect:
     return Effect.model_validate(db.exec(select(Effects).where(Effects.key == key)).one())
 
 
-def did(db: Session, key: str, *, at: datetime, target_id: str, url: str, before: Any, after: Any) -> None:
-    """Write down that it is done, and what it changed. The first record of `before` stands."""
-    effect = db.exec(select(Effects).where(Effects.key == key)).one()
-    effect.before = effect.before if effect.done else before
-    effect.after, effect.at, effect.target_id, effect.url, effect.done = after, at, target_id, url, True
-    db.add(effect)
+def did(db: Session, key: str, *, at: datetime, target_id: str, url: str) -> None:
+    """Write down that it is done."""
+    values = {"at": at, "target_id": target_id, "url": url, "done": True}
+    change(db, sa.update(Effects).where(col(Effects.key) == key).values(values))
 
 
 def abandon(db: Session, key: str) -> None:

@@ -230,10 +230,24 @@ def record_items(db: Session, items: Sequence[RunItem]) -> None:
         insert_new(db, RunItems, [item.model_dump() for item in items[start : start + 500]])
 
 
+def chosen(
+    db: Session, run_id: int, *, found: int, skipped: int, deferred: int, requests: int, facts: dict[str, Any]
+) -> None:
+    """Keep what a run found; from now on its last session closes it."""
+    values = {
+        "items_found": found,
+        "items_skipped": skipped,
+        "items_deferred": deferred,
+        "requests": requests,
+        "facts": facts,
+    }
+    change(db, sa.update(Runs).where(col(Runs.id) == run_id).values(values))
+
+
 def close_if_done(db: Session, run_id: int, now: datetime) -> RunStatus | None:
     """End the run if none of its sessions lives; gives the status it ended with, once."""
     run = db.get(Runs, run_id, populate_existing=True)
-    if run is None or run.status != RunStatus.running.value or run.facts is None or "chosen" not in run.facts:
+    if run is None or run.status != RunStatus.running.value or run.facts is None:
         return None
     rows = db.exec(
         select(Sessions.status, sa.func.count(), sa.func.sum(Sessions.cost))
@@ -303,3 +317,35 @@ def release(db: Session, executors: Collection[str]) -> int:
 def retry_later(attempt: int, *, base: float = 30.0, most: float = 3600.0, spread: float = 0.0) -> timedelta:
     """The wait before try number `attempt + 1`: doubling, capped, spread by `spread` in 0..1."""
     return timedelta(seconds=min(most, base * 2 ** max(0, attempt - 1)) * (1 + 0.25 * spread))
+
+
+def held_by(db: Session, executor: str) -> int:
+    """How many runs this process has claimed that are still choosing."""
+    wanted = select(sa.func.count()).where(
+        Runs.executor == executor, col(Runs.status).in_(LIVE), col(Runs.facts).is_(None)
+    )
+    return int(db.exec(wanted).one())
+
+
+def held_of(db: Session, executors: Collection[str]) -> list[tuple[int, int]]:
+    """Runs of these processes that are still choosing, as (id, attempt)."""
+    wanted = select(Runs.id, Runs.attempt).where(
+        col(Runs.executor).in_(executors), Runs.status == RunStatus.running.value
+    )
+    return [(int(run or 0), attempt) for run, attempt in db.exec(wanted.where(col(Runs.facts).is_(None)))]
+
+
+def was_chosen(db: Session, run_id: int) -> bool:
+    """Whether a run has chosen its items."""
+    return db.exec(select(Runs.facts).where(Runs.id == run_id)).first() is not None
+
+
+def anything_left(db: Session, now: datetime) -> bool:
+    """Whether a run lives that could go on by itself before long."""
+    wanted = select(Runs.id).where(col(Runs.status).in_(LIVE))
+    return (
+        db.exec(
+            wanted.where(sa.or_(col(Runs.not_before).is_(None), col(Runs.not_before) <= now)).limit(1)
+        ).first()
+        is not None
+    )

@@ -80,11 +80,11 @@ def of_item(db: Db, job_id: int, number: int, limit: int = 10) -> list[Session]:
 
 def admit(
     db: Db, executor: str, caps: Caps, now: datetime, *,
-    concurrency: Callable[[Sessions], int], reserve: Callable[[Db, Sessions], Reserved], most: int = 10,
+    reserve: Callable[[Db, Sessions], Reserved], most: int = 10,
 ) -> list[tuple[int, int]]:  # fmt: skip
     """Start what may start, as (id, attempt): by priority, fair between repositories, within every limit and budget.
 
-    `concurrency` gives a job's own limit; `reserve` sets the money aside. A session whose budget is spent ends here
+    `reserve` sets the money aside. A session whose budget is spent ends here
     as `skipped`; one whose money is only reserved by others waits.
     """
     one_at_a_time(db, LOCK_ADMISSION)
@@ -97,9 +97,8 @@ def admit(
     for session in _candidates(db, room, caps, now):
         if len(admitted) >= most or room.total >= caps.total or room.worker >= caps.worker:
             break
-        if room.repositories[session.repository_id] >= caps.repository or room.jobs[
-            session.job_id
-        ] >= concurrency(session):
+        full = room.repositories[session.repository_id] >= caps.repository
+        if full or room.jobs[session.job_id] >= session.concurrency:
             continue
         match reserve(db, session):
             case Reserved(answer="yes"):
@@ -175,7 +174,7 @@ def own(db: Db, session_id: int, attempt: int, executor: str) -> Session | None:
     return get(db, session_id) if touched else None
 
 
-def note(db: Db, session_id: int, attempt: int, **values: Any) -> None:
+def note(db: Db, /, session_id: int, attempt: int, **values: Any) -> None:
     """Keep what became known while it works: the state it saw, the prompt, how the agent ended."""
     change(
         db,
@@ -183,6 +182,17 @@ def note(db: Db, session_id: int, attempt: int, **values: Any) -> None:
         .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt)
         .values(**values),
     )
+
+
+def request_of(db: Db, session_id: int) -> dict[str, Any] | None:
+    """The request as it was briefed."""
+    found = db.exec(select(Sessions.request).where(Sessions.id == session_id)).first()
+    return dict(found) if found else None
+
+
+def attempts_of(db: Db, session_id: int) -> list[dict[str, Any]]:
+    """The ended attempts of a session: number, reason, cost."""
+    return list(db.exec(select(Sessions.attempts).where(Sessions.id == session_id)).first() or ())
 
 
 def began_work(db: Db, session_id: int, attempt: int) -> int:
@@ -242,7 +252,7 @@ def again_later(db: Db, session_id: int, attempt: int, until: datetime, why: str
 
 
 def finish(
-    db: Db, session_id: int, attempt: int, status: SessionStatus, now: datetime, *,
+    db: Db, /, session_id: int, attempt: int, status: SessionStatus, now: datetime, *,
     reason: str | None = None, failure: str | None = None, cost: float = 0.0, **values: Any,
 ) -> bool:  # fmt: skip
     """End a session exactly once: its status, money, ledger entry and claim, and its run if it was the last."""
@@ -318,3 +328,45 @@ def transcript(
     return [
         (row.seq, row.at, row.event) for row in db.exec(wanted.order_by(col(Transcript.seq)).limit(limit))
     ]
+
+
+def working(db: Db, executor: str) -> int:
+    """How many sessions this process has at work."""
+    wanted = select(sa.func.count()).where(
+        Sessions.executor == executor, Sessions.status == SessionStatus.running.value
+    )
+    return int(db.exec(wanted).one())
+
+
+def held_of(db: Db, executors: Collection[str]) -> list[tuple[int, int]]:
+    """Sessions these processes have at work, as (id, attempt)."""
+    wanted = select(Sessions.id, Sessions.attempt).where(col(Sessions.executor).in_(executors))
+    return [
+        (int(s or 0), attempt)
+        for s, attempt in db.exec(wanted.where(Sessions.status == SessionStatus.running.value))
+    ]
+
+
+def any_waiting(db: Db, now: datetime) -> bool:
+    """Whether a session waits that may start by now."""
+    wanted = select(Sessions.id).where(Sessions.status == SessionStatus.queued.value)
+    return (
+        db.exec(
+            wanted.where(sa.or_(col(Sessions.not_before).is_(None), col(Sessions.not_before) <= now)).limit(1)
+        ).first()
+        is not None
+    )
+
+
+def requeue(db: Db, session_id: int, attempt: int) -> None:
+    """Put an admitted session that never began back in the queue."""
+    change(
+        db,
+        sa.update(Sessions)
+        .where(
+            col(Sessions.id) == session_id,
+            col(Sessions.attempt) == attempt,
+            col(Sessions.status) == SessionStatus.running.value,
+        )
+        .values(status=SessionStatus.queued.value, executor=None),
+    )

@@ -233,6 +233,7 @@ class Sessions(SQLModel, table=True):
     engine: str | None = None
     model: str | None = None
     priority: int = 1
+    concurrency: int = 3
     executor: str | None = Field(default=None, index=True)
     saw: dict[str, Any] | None = json()
     prompt: str | None = text()

@@ -339,6 +339,7 @@ def upgrade() -> None:
     sa.Column('engine', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('model', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('priority', sa.Integer(), nullable=False),
+    sa.Column('concurrency', sa.Integer(), nullable=False),
     sa.Column('executor', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('saw', sa.JSON(), nullable=True),
     sa.Column('prompt', sa.Text(), nullable=True),

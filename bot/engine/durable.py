@@ -1,0 +1,167 @@
+"""The durable journal: runs and sessions as workflows of the engine, replayed by any living process after a crash.
+
+The engine is DBOS Transact. Rows of ours say what waits; the engine is asked only to keep what has begun alive, under
+ids that follow from the row (`run-7-1`, `session-12-2`), so that beginning twice is beginning once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from dbos import DBOS, SetWorkflowID
+from dbos._serialization import DBOSPortableJSONSerializer
+from pydantic import TypeAdapter
+
+from bot.flow.run import make_round, work_on
+from bot.flow.work import Crew, Ticket
+from bot.store.database import connect
+
+T = TypeVar("T")
+VERSION = "roundsman-1"
+"""Constant over upgrades: recovery looks only for work of its own version."""
+PATIENCE = 1_000_000
+"""Restarts of a healthy process count as recoveries; crashes of agents are counted by the work step itself."""
+
+_log = logging.getLogger("roundsman.engine")
+
+
+class _Works:
+    """Who does the work in this process; the engine calls plain functions, so they look here."""
+
+    crew: Crew | None = None
+    failed: Callable[[str, int, int, BaseException], Awaitable[None]] | None = None
+
+
+_works = _Works()
+
+
+class DurableSteps:
+    """Steps kept in the engine's journal; live and replayed results pass through the same codec."""
+
+    async def __call__(self, name: str, kind: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work` once and keep its result as JSON."""
+        codec: TypeAdapter[T] = TypeAdapter(kind)
+
+        async def once() -> str:
+            return codec.dump_json(await work()).decode()
+
+        return codec.validate_json(await DBOS.run_step_async({"name": name}, once))
+
+    async def rest(self, seconds: float) -> None:
+        """Wait; a replay waits only for what is left."""
+        await DBOS.sleep_async(seconds)
+
+
+@DBOS.workflow(name="run", max_recovery_attempts=PATIENCE)
+async def _run(run_id: int, attempt: int) -> None:
+    crew = _works.crew
+    assert crew is not None
+    try:
+        await make_round(run_id, crew, DurableSteps())
+    except Exception as error:
+        await _tell("run", run_id, attempt, error)
+
+
+@DBOS.workflow(name="session", max_recovery_attempts=PATIENCE)
+async def _session(session_id: int, attempt: int) -> None:
+    crew = _works.crew
+    assert crew is not None
+    try:
+        await work_on(Ticket(session=session_id, attempt=attempt), crew, DurableSteps())
+    except Exception as error:
+        await _tell("session", session_id, attempt, error)
+
+
+async def _tell(kind: str, number: int, attempt: int, error: Exception) -> None:
+    """A fault of our own ends one run or session clearly; the others go on."""
+    _log.exception("%s %s failed in an unforeseen way", kind, number, exc_info=error)
+    if _works.failed is not None:
+        await _works.failed(kind, number, attempt, error)
+
+
+class Durable:
+    """The engine of one process. Two processes never share an `executor`."""
+
+    def __init__(
+        self,
+        url: str,
+        executor: str,
+        crew: Crew,
+        failed: Callable[[str, int, int, BaseException], Awaitable[None]],
+    ) -> None:
+        self._url, self.executor, self._crew, self._failed = url, executor, crew, failed
+        self._dbos: Any = None
+
+    async def start(self) -> None:
+        """Bring the engine up on the running loop; what this executor left unfinished goes on."""
+        _works.crew, _works.failed = self._crew, self._failed
+        self._engine = connect(self._url)
+        for name in ("dbos", "dbos.SQLite"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self._dbos = DBOS(
+            config={
+                "name": "roundsman",
+                "system_database_url": self._engine.url.render_as_string(hide_password=False),
+                "system_database_engine": self._engine,
+                "executor_id": self.executor,
+                "application_version": VERSION,
+                "serializer": DBOSPortableJSONSerializer(),
+                "log_level": "ERROR",
+                "use_listen_notify": False,
+                "max_executor_threads": 16,
+            }
+        )
+        await asyncio.to_thread(DBOS.launch)
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine is up."""
+        return self._dbos is not None
+
+    async def start_run(self, run_id: int, attempt: int) -> None:
+        """Begin a run, once."""
+        with SetWorkflowID(f"run-{run_id}-{attempt}"):
+            await DBOS.start_workflow_async(_run, run_id, attempt)
+
+    async def start_session(self, session_id: int, attempt: int) -> None:
+        """Begin an attempt of a session, once."""
+        with SetWorkflowID(f"session-{session_id}-{attempt}"):
+            await DBOS.start_workflow_async(_session, session_id, attempt)
+
+    async def adopt(self, executors: Sequence[str]) -> int:
+        """Let the living take over what dead executors left; gives how much that was."""
+        handles = await asyncio.to_thread(DBOS._recover_pending_workflows, list(executors))
+        return len(handles)
+
+    async def known(self, workflow_id: str) -> str | None:
+        """The engine's word on a workflow: PENDING, ENQUEUED, SUCCESS, ERROR …; None where it never began."""
+        status = await DBOS.get_workflow_status_async(workflow_id)
+        return status.status if status else None
+
+    async def forget(self, before_ms: int, most: int = 500) -> int:
+        """Delete finished workflows that completed before the instant (ms since 1970)."""
+        done = await DBOS.list_workflows_async(
+            status=["SUCCESS", "ERROR", "CANCELLED"], end_time=_iso(before_ms), limit=most
+        )
+        if done:
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in done])
+        return len(done)
+
+    async def stop(self) -> None:
+        """Let go: what has not ended stays pending and is replayed by the next process."""
+        tasks = list(getattr(self._dbos, "_workflow_tasks", ()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(DBOS.destroy)
+        self._engine.dispose()
+        self._dbos = None
+        _works.crew = _works.failed = None
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

@@ -1,0 +1,144 @@
+"""What is due becomes runs: one indexed query, one transaction; never a thread or a timer a job."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlmodel import col, select
+
+from bot.flow.due import Meeting, due, meeting
+from bot.flow.schedule import Occasion, Schedule
+from bot.model.job import JobSpec
+from bot.model.run import RunStatus, Trigger, TriggerKind
+from bot.store import runs, words
+from bot.store.database import Database, Db
+from bot.store.sql import insert_new, skip_locked
+from bot.store.tables import Jobs, Repositories, Runs
+
+BATCH = 250
+_log = logging.getLogger("roundsman.ticker")
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one due job does now."""
+
+    job: Jobs
+    next_run_at: datetime | None
+    run: Sequence[Occasion] = ()
+    missed: Sequence[Occasion] = ()
+    overlap: Any = "skip"
+    error: str | None = None
+    live: list[int] = field(default_factory=list)
+
+
+def tick(database: Database, now: datetime) -> int:
+    """Fire every job that is due; gives how many runs were recorded. Safe to call from many processes at once."""
+    fired = 0
+    while True:
+        more, took = database.write_now(_tick, now)
+        fired += took
+        if not more:
+            return fired
+
+
+def next_due(db: Db) -> datetime | None:
+    """When the next fire is due."""
+    wanted = select(sa.func.min(Jobs.next_run_at)).where(
+        Jobs.status == "active", col(Jobs.archived_at).is_(None)
+    )
+    return db.exec(wanted).first()
+
+
+def _tick(db: Db, now: datetime) -> tuple[bool, int]:
+    if words.stopped(db):
+        return False, 0
+    wanted = (
+        select(Jobs)
+        .where(Jobs.status == "active", col(Jobs.archived_at).is_(None), col(Jobs.next_run_at) <= now)
+        .order_by(col(Jobs.next_run_at))
+        .limit(BATCH)
+    )
+    jobs = list(db.exec(skip_locked(db, wanted)).all())
+    if not jobs:
+        return False, 0
+    names = _names(db, {job.repository_id for job in jobs})
+    plans = [_plan(job, names[job.repository_id], now) for job in jobs]
+    live = runs.live_runs(db, [int(job.id or 0) for job in jobs])
+    rows = [row for plan in plans for row in _rows(db, plan, live.get(int(plan.job.id or 0), []), now)]
+    took = len(insert_new(db, Runs, rows, Runs.id))
+    db.execute(
+        sa.update(Jobs),
+        [
+            {"id": p.job.id, "next_run_at": p.next_run_at, "error": p.error if p.error else p.job.error}
+            for p in plans
+        ],
+    )
+    return len(jobs) == BATCH, took
+
+
+def _names(db: Db, ids: set[int]) -> dict[int, str]:
+    rows = db.exec(
+        select(Repositories.id, Repositories.owner, Repositories.name).where(col(Repositories.id).in_(ids))
+    )
+    return {int(i or 0): f"{owner}/{name}" for i, owner, name in rows}
+
+
+@lru_cache(maxsize=20_000)
+def _spec(text: str) -> JobSpec:
+    return JobSpec.model_validate_json(text)
+
+
+def _plan(job: Jobs, repository: str, now: datetime) -> _Plan:
+    """Decide about one job; one that has become invalid is shown with its error and left out, the others go on."""
+    assert job.next_run_at is not None
+    try:
+        spec = _spec(json.dumps(job.spec))
+        schedule = Schedule.of(spec, identity=f"{repository}:{job.name}", anchor=job.anchor_at)
+        told = due(schedule, job.next_run_at - timedelta(seconds=1), now, spec.catch_up)
+        following = schedule.next_after(now)
+    except (ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        _log.warning("job %s of %s is no longer valid: %s", job.name, repository, first)
+        return _Plan(job, None, error=f"no longer valid: {error}"[:2000])
+    return _Plan(job, following.due if following else None, told.run, told.missed, spec.overlap)
+
+
+def _rows(db: Db, plan: _Plan, live: list[int], now: datetime) -> list[dict[str, Any]]:
+    """The rows of a job's fires: those that run, and the others with their reason."""
+    rows = [_skipped(plan, o, now, "missed while Roundsman was down (catch_up)") for o in plan.missed]
+    waiting = list(live)
+    for occasion in plan.run:
+        met = meeting(plan.overlap, running=len(waiting), waiting=max(0, len(waiting) - 1))
+        rows.append(_row(plan, occasion, met, now))
+        if met.action == "cancel":
+            for run_id in waiting:
+                runs.request_cancel(db, run_id, now)
+            waiting = []
+        if met.action != "skip":
+            waiting.append(0)
+    return rows
+
+
+def _row(plan: _Plan, occasion: Occasion, met: Meeting, now: datetime) -> dict[str, Any]:
+    if met.action == "skip":
+        return _skipped(plan, occasion, now, met.reason)
+    return runs.row_for(plan.job, _trigger(occasion), now, serial=plan.overlap != "allow")
+
+
+def _skipped(plan: _Plan, occasion: Occasion, now: datetime, reason: str) -> dict[str, Any]:
+    return runs.row_for(
+        plan.job, _trigger(occasion), now, status=RunStatus.skipped.value, completed_at=now, reason=reason
+    )
+
+
+def _trigger(occasion: Occasion) -> Trigger:
+    return Trigger(kind=TriggerKind.schedule, occasion=occasion.id, scheduled_for=occasion.due, by="schedule")

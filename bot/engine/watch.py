@@ -1,0 +1,97 @@
+"""What a working session is watched for: words for its transcript, a wish to end it, the money it spends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bot.model.agent import Event
+from bot.ports import Clock, Meter, Seat, Sink
+from bot.store import sessions
+from bot.store.database import Database
+
+MOST_EVENTS = 5_000
+MOST_TEXT = 20_000
+_codec: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+@dataclass(slots=True)
+class _Watched:
+    seat: Seat
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Watch:
+    """Keeps an eye on every session at work in this process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db, self._clock = database, clock
+        self._working: dict[int, _Watched] = {}
+
+    def over(self, seat: Seat) -> tuple[Sink, asyncio.Event, Meter]:
+        """Begin to watch a session."""
+        watched = self._working[seat.session.id] = _Watched(seat)
+        return _Scribe(self._db, self._clock, seat).write, watched.cancelled, _StoreMeter(self._db, seat)
+
+    async def look(self) -> None:
+        """End the sessions somebody wants ended."""
+        if not self._working:
+            return
+        for session_id in await self._db.read(sessions.cancels, list(self._working)):
+            self._working[session_id].cancelled.set()
+
+    def forget_ended(self, living: set[int]) -> None:
+        """Stop watching sessions that are over."""
+        for session_id in set(self._working) - living:
+            del self._working[session_id]
+
+    def end_all(self) -> None:
+        """End every agent of this process."""
+        for watched in self._working.values():
+            watched.cancelled.set()
+
+
+class _Scribe:
+    """Writes a session's events down, a batch at a time, capped."""
+
+    def __init__(self, database: Database, clock: Clock, seat: Seat) -> None:
+        self._db, self._clock, self._seat = database, clock, seat
+        self._next: int | None = None
+        self._count = 0
+
+    async def write(self, event: Event) -> None:
+        """Keep one event; past the cap only its end."""
+        self._count += 1
+        if self._count > MOST_EVENTS and event.type != "ended":
+            return
+        session = self._seat.session
+        if self._next is None:
+            self._next = await self._db.read(sessions.next_seq, session.id)
+        await self._db.write(
+            sessions.say, session.id, session.attempt, self._next, [_short(event)], self._clock.now()
+        )
+        self._next += 1
+
+
+def _short(event: Event) -> dict[str, Any]:
+    kept: dict[str, Any] = _codec.dump_python(event, mode="json")
+    for name in ("text", "argument"):
+        if isinstance(kept.get(name), str) and len(kept[name]) > MOST_TEXT:
+            kept[name] = kept[name][:MOST_TEXT] + f"\n[… {len(kept[name]) - MOST_TEXT:,} more characters]"
+    return kept
+
+
+class _StoreMeter:
+    """Shows what a session has spent while it works, and says when its reservation is used up."""
+
+    def __init__(self, database: Database, seat: Seat) -> None:
+        self._db, self._seat = database, seat
+
+    async def spent(self, usd: float) -> bool:
+        """Record the attempt's total so far."""
+        session = self._seat.session
+        await self._db.write(sessions.note, session.id, session.attempt, cost=self._seat.earlier_cost + usd)
+        return self._seat.reserved is None or usd < self._seat.reserved

@@ -1,0 +1,177 @@
+"""One process at work: fires what is due, begins runs, admits sessions, ends what should end, takes over from the dead.
+
+Everything waits in rows, so each loop is: look, decide in one transaction, begin. A nudge makes the next look come at
+once; without one, an idle process looks every `poll` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot import __version__
+from bot.engine import reaper, ticker
+from bot.engine.durable import Durable
+from bot.engine.liveness import Liveness
+from bot.engine.money import Purse
+from bot.engine.watch import Watch
+from bot.ports import Clock
+from bot.store import executors, runs, sessions
+from bot.store.database import Database
+from bot.store.sessions import Caps
+
+_log = logging.getLogger("roundsman.worker")
+
+RUNS_AT_ONCE = 8
+
+
+@dataclass
+class Worker:
+    """The loops of one process. `chores` are further looks others bring (deliveries, notifications, index), with their period in seconds."""
+
+    database: Database
+    clock: Clock
+    durable: Durable
+    liveness: Liveness
+    watch: Watch
+    purse: Purse
+    caps: Caps
+    poll: float = 1.0
+    grace: float = 30.0
+    fires: bool = True
+    chores: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=dict)
+    beat_every: float = 5.0
+    reap_every: float = 10.0
+
+    def __post_init__(self) -> None:
+        self._nudge = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._open_runs: set[int] = set()
+
+    @property
+    def executor(self) -> str:
+        """This process's name."""
+        return self.durable.executor
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self.database.write(
+            executors.beat,
+            self.executor,
+            socket.gethostname(),
+            os.getpid(),
+            __version__,
+            self.clock.now(),
+            fresh=True,
+        )
+        await self._reap()
+        await self.durable.start()
+        loops = {
+            "rounds": (self.poll, self._look),
+            "watch": (min(self.poll, 1.0), self._watch),
+            "beat": (self.beat_every, self._beat),
+            "reap": (self.reap_every, self._reap),
+            **self.chores,
+        }
+        self._tasks = [
+            asyncio.create_task(self._loop(name, period, work), name=f"worker {name}")
+            for name, (period, work) in loops.items()
+        ]
+
+    def nudge(self) -> None:
+        """Look at once: somebody wrote a row in this process."""
+        self._nudge.set()
+
+    async def stop(self) -> None:
+        """Admit nothing more, let sessions end within the grace, hand the rest over."""
+        self._stopping.set()
+        self._nudge.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._drain()
+        await self.durable.stop()
+        await self.database.write(executors.gone, self.executor)
+        self.liveness.let_go()
+
+    async def _drain(self) -> None:
+        waited = 0.0
+        while waited < self.grace and await self._at_work():
+            await self._watch()
+            await asyncio.sleep(0.1)
+            waited += 0.1
+
+    async def _at_work(self) -> int:
+        return await self.database.read(sessions.working, self.executor)
+
+    async def _loop(self, name: str, period: float, work: Callable[[], Awaitable[object]]) -> None:
+        while not self._stopping.is_set():
+            try:
+                await work()
+            except Exception:
+                _log.exception("the %s loop met an unforeseen fault; it goes on", name)
+            await self._pause(period, wakes=name == "rounds")
+
+    async def _pause(self, period: float, *, wakes: bool) -> None:
+        if not wakes:
+            await asyncio.sleep(period)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._nudge.wait(), period)
+        self._nudge.clear()
+
+    # ── the looks ──
+
+    async def _look(self) -> None:
+        """Fire, begin, admit; once more at once while there was something to do."""
+        now = self.clock.now()
+        fired = await asyncio.to_thread(ticker.tick, self.database, now) if self.fires else 0
+        begun = await self._begin_runs()
+        admitted = await self._admit()
+        if fired or begun or admitted:
+            self._nudge.set()
+
+    async def _begin_runs(self) -> int:
+        room = RUNS_AT_ONCE - await self.database.read(runs.held_by, self.executor)
+        if room <= 0:
+            return 0
+        claimed = await self.database.write(runs.claim, self.executor, room, self.clock.now())
+        for run_id, attempt in claimed:
+            await self.durable.start_run(run_id, attempt)
+        return len(claimed)
+
+    async def _admit(self) -> int:
+        if not await self.database.read(sessions.any_waiting, self.clock.now()):
+            return 0
+        now = self.clock.now()
+        reserve = partial(self.purse.reserve, now=now)
+        admitted = await self.database.write(sessions.admit, self.executor, self.caps, now, reserve=reserve)
+        for session_id, attempt in admitted:
+            await self.durable.start_session(session_id, attempt)
+        return len(admitted)
+
+    async def _watch(self) -> None:
+        await self.watch.look()
+
+    async def _beat(self) -> None:
+        if not await asyncio.to_thread(self.liveness.still_held):
+            _log.error("this process lost its name %s to another; it ends its agents", self.executor)
+            self.watch.end_all()
+        await self.database.write(
+            executors.beat, self.executor, socket.gethostname(), os.getpid(), __version__, self.clock.now()
+        )
+
+    async def _reap(self) -> None:
+        """Take over from the dead, and mend rows whose workflow never began."""
+        await reaper.reap(self.database, self.durable, self.liveness, self.clock.now())
+
+    async def idle(self) -> bool:
+        """Whether nothing waits and nothing works that could start now."""
+        return not await self.database.read(runs.anything_left, self.clock.now())

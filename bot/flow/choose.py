@@ -1,0 +1,156 @@
+"""One look at GitHub, one decision, one record: which items a run works on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from bot.flow.selection import Rules, select
+from bot.flow.zone import local
+from bot.model.condition import WEEKDAYS, holds
+from bot.model.item import Item
+from bot.model.job import JobSpec
+from bot.model.run import RunStatus, TriggerKind
+from bot.model.selection import Candidate, Selection
+from bot.ports import Book, Clock, Found, Place, Refusal, Tracker, Value
+
+BY_HAND = (TriggerKind.manual, TriggerKind.comment)
+
+
+class Choice(Value):
+    """What became of a firing: how many sessions it has, or why it has none."""
+
+    sessions: int = 0
+    words: str = ""
+
+
+class Choosers(Protocol):
+    """Who is needed to choose."""
+
+    @property
+    def book(self) -> Book:
+        """What is recorded."""
+        ...
+
+    @property
+    def tracker(self) -> Tracker:
+        """Who reads GitHub."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Who knows the time."""
+        ...
+
+
+async def choose(run_id: int, crew: Choosers) -> Choice:
+    """Fetch what matches, select by ledger and limits, record every verdict with its reason, queue the sessions."""
+    place = await crew.book.open(run_id)
+    if place is None:
+        return Choice(words="the run was over before it began")
+    now, spec = crew.clock.now(), place.spec
+    if reason := await _held_back(place, crew, now):
+        return await _skip(place, crew, reason)
+    found = await _look(place, crew, now)
+    if isinstance(found, Refusal):
+        return await _refused(place, crew, found)
+    candidates = await crew.book.candidates(place, found.items)
+    selection = select(candidates, rules_of(spec, place), now)
+    if held := _event_held(place, candidates):
+        await crew.book.postpone(run_id, 0.0, held)
+        return Choice(words=held)
+    if spec.when and not holds(spec.when, facts(place, found, selection, now)):
+        return await _skip(place, crew, f"its condition does not hold: {spec.when}")
+    return Choice(sessions=await crew.book.record(place, found, selection))
+
+
+def rules_of(spec: JobSpec, place: Place) -> Rules:
+    """What of the job decides."""
+    insist = place.run.number is not None and place.run.trigger in BY_HAND
+    return Rules(
+        again=spec.again_rule,
+        max_items=spec.max_items,
+        attempts=spec.limits.attempts,
+        sorted_by_filter="sort:" in (spec.query or "").casefold(),
+        insist=insist,
+    )
+
+
+async def _look(place: Place, crew: Choosers, now: datetime) -> Found | Refusal:
+    spec = place.spec
+    if not spec.has_items:
+        return Found(items=(_whole(place),))
+    if place.run.number is None or place.run.trigger not in BY_HAND:
+        query = spec.query or "is:open"
+        return await crew.tracker.matching(place.ref, query, spec.target, now, number=place.run.number)
+    item = await crew.tracker.item(place.ref, place.run.number)
+    return item if isinstance(item, Refusal) else Found(items=(item,), examined=1, requests=1)
+
+
+def _whole(place: Place) -> Item:
+    """The stand-in item of jobs that work on the codebase or on nothing."""
+    name = place.repository.full_name
+    return Item(
+        0,
+        name,
+        "",
+        "",
+        is_pull=False,
+        state="open",
+        updated_at="",
+        head_sha=None,
+        payload={"number": 0, "title": name},
+    )
+
+
+async def _held_back(place: Place, crew: Choosers, now: datetime) -> str | None:
+    gate = place.spec.gate
+    if gate is None or place.run.number is not None:
+        return None
+    found = await crew.tracker.matching(place.ref, gate.skip_if.filter, place.spec.target, now)
+    if isinstance(found, Refusal):
+        return f"the gate could not be read: {found.words}"
+    if len(found.items) <= gate.skip_if.more_than:
+        return None
+    return f"held back by its gate: {len(found.items)} items match {gate.skip_if.filter!r}, more than {gate.skip_if.more_than}"
+
+
+async def _skip(place: Place, crew: Choosers, reason: str) -> Choice:
+    await crew.book.end_run(place.run.id, RunStatus.skipped, reason)
+    return Choice(words=reason)
+
+
+async def _refused(place: Place, crew: Choosers, refusal: Refusal) -> Choice:
+    if refusal.kind == "busy":
+        await crew.book.postpone(place.run.id, max(refusal.retry_after, 15.0), refusal.words)
+    elif refusal.kind == "gone" and place.run.number is not None:
+        await crew.book.end_run(
+            place.run.id, RunStatus.skipped, f"#{place.run.number} is gone: {refusal.words}"
+        )
+    else:
+        await crew.book.end_run(place.run.id, RunStatus.failed, refusal.words)
+    return Choice(words=refusal.words)
+
+
+def _event_held(place: Place, candidates: list[Candidate]) -> str | None:
+    """An event's item that another session holds is not lost: its run waits until the item is free."""
+    if place.run.number is None:
+        return None
+    return next(
+        (f"#{c.item.number} is held by run {c.claimed_by}" for c in candidates if c.claimed_by is not None),
+        None,
+    )
+
+
+def facts(place: Place, found: Found, selection: Selection, now: datetime) -> dict[str, Any]:
+    """The names `when:` may use."""
+    there = local(place.spec.timezone, now)
+    last = place.job.last_run_at
+    return {
+        "items": len(selection.picked), "found": len(found.items), "deferred": len(selection.deferred),
+        "weekday": WEEKDAYS[there.weekday()], "hour": there.hour, "minute": there.minute, "day": there.day, "month": there.month,
+        "year": there.year, "week": there.isocalendar().week, "trigger": place.run.trigger.value,
+        "last.status": place.job.last_run_status.value if place.job.last_run_status else "none",
+        "last.items": 0, "last.hours_ago": (now - last).total_seconds() / 3600 if last else (now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() / 3600,
+        "failures": place.job.failures_in_row,
+    }  # fmt: skip

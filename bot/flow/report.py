@@ -1,0 +1,171 @@
+"""Outcome -> the words people read on GitHub. Every public word lives here.
+
+A comment a person can read in ten seconds: a headline, the summary, collapsed details, earlier rounds collapsed, a footer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.model.outcome import Decision, NewIssue
+from bot.model.run import Effect
+
+MOST = 60_000
+"""Characters of a comment; GitHub takes 65,536."""
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """The small print: which job and run, with what, how long, how dear."""
+
+    job: str
+    run: int
+    run_url: str
+    engine: str
+    model: str | None
+    duration_s: float
+    cost: float | None
+    item: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRound:
+    """What the same job said of the item before."""
+
+    at: datetime
+    run: int
+    text: str
+
+
+def marker(key: bytes, job: str, number: int, session: int | None = None) -> str:
+    """The hidden comment that says "this is ours": signed, one per (job, item), or per session where each gets its own.
+
+    HMAC-SHA256 over job, item and session, so a stranger's imitation with another job or item does not verify.
+    """
+    said = f"{job}#{number}" + (f"/{session}" if session is not None else "")
+    mac = hmac.new(key, f"roundsman:comment:{said}".encode(), hashlib.sha256).hexdigest()[:32]
+    return f"<!-- roundsman:{_plain(said)}:{mac} -->"
+
+
+def state_note(key: bytes, job: str, number: int, session: int, fingerprint: str) -> str:
+    """A second hidden comment: the state the session saw, signed; the ledger where no disk survives."""
+    said = f"{_plain(job)}#{number} session={session} saw={fingerprint}"
+    mac = hmac.new(key, f"roundsman:state:{said}".encode(), hashlib.sha256).hexdigest()[:32]
+    return f"<!-- roundsman-state:{said} mac={mac} -->"
+
+
+def comment(
+    title: str, text: str, decision: Decision, done: Sequence[str], footer: Footer, hidden: Sequence[str],
+    earlier: Sequence[EarlierRound] = (),
+) -> str:  # fmt: skip
+    """The whole comment. `text` and everything in `decision` are already safe to publish; `done` says what was applied."""
+    head = f"### {_one_line(title)}\n\n"
+    tail = f"\n\n---\n{_small(footer)}\n" + "\n".join(hidden)
+    details = _details(decision, done)
+    past = _earlier(earlier, MOST - len(head) - len(tail) - len(details) - min(len(text), MOST // 2))
+    room = MOST - len(head) - len(tail) - len(details) - len(past)
+    return head + _cut(text.strip(), room) + details + past + tail
+
+
+def _details(decision: Decision, done: Sequence[str]) -> str:
+    lines = [f"- {line}" for line in done]
+    lines += [f"- not done ({refused.kind}): {refused.reason}" for refused in decision.refused[:10]]
+    if not lines:
+        return ""
+    count = f"{len(done)} done" + (f", {len(decision.refused)} refused" if decision.refused else "")
+    return f"\n\n<details><summary>Actions: {count}</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+
+
+def _earlier(rounds: Sequence[EarlierRound], room: int) -> str:
+    parts: list[str] = []
+    for past in rounds[:ROUNDS]:
+        part = f"**Run {past.run}** · {past.at:%Y-%m-%d %H:%M} UTC\n\n{past.text.strip()}"
+        if sum(map(len, parts)) + len(part) + 200 > room:
+            break
+        parts.append(part)
+    if not parts:
+        return ""
+    return (
+        f"\n\n<details><summary>Earlier rounds ({len(parts)})</summary>\n\n"
+        + "\n\n---\n\n".join(parts)
+        + "\n\n</details>"
+    )
+
+
+def _small(footer: Footer) -> str:
+    engine = f"{footer.engine} {footer.model}" if footer.model else footer.engine
+    parts = [
+        f"job <code>{_one_line(footer.job)}</code>",
+        f'<a href="{footer.run_url}">run {footer.run}</a>',
+        engine,
+        duration(footer.duration_s),
+    ]
+    if footer.cost:
+        parts.append(f"${footer.cost:.2f}")
+    if footer.item:
+        parts.append("<code>/roundsman rerun</code> to run again, <code>/roundsman ignore</code> to stop")
+    return f"<sub>{' · '.join(parts)}</sub>"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `0.8 s`, `42 s`, `3 min 5 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def _cut(text: str, room: int) -> str:
+    if len(text) <= room:
+        return text
+    note = "\n\n*… cut here; the run's page has the rest.*"
+    kept = text[: max(0, room - len(note) - 8)]
+    fences = sum(1 for line in kept.splitlines() if line.lstrip().startswith("```"))
+    return kept + ("\n```" if fences % 2 else "") + note
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("<", "‹").replace(">", "›").split())[:200]
+
+
+def _plain(text: str) -> str:
+    """Nothing that could end a hidden comment."""
+    return text.replace("--", "-‑").replace(">", "")
+
+
+def deed(effect: Effect) -> str:
+    """One thing we did, in words."""
+    facet, _, name = (effect.facet or effect.kind).partition(":")
+    match facet:
+        case "label":
+            return f"label `{name}` {'added' if effect.after else 'removed'}"
+        case "assignee":
+            return f"assigned to {name}"
+        case "milestone":
+            return f"milestone set to {effect.after}" if effect.after else "milestone taken off"
+        case "state":
+            return "closed" if effect.after == "closed" else "opened again"
+        case _:
+            return (
+                f"[{_KINDS.get(effect.kind, effect.kind)}]({effect.url})"
+                if effect.url
+                else _KINDS.get(effect.kind, effect.kind)
+            )
+
+
+_KINDS = {"review": "review", "check": "check run", "issue": "new issue", "pull_request": "pull request"}
+
+
+def dashboard_issue() -> NewIssue:
+    """The issue of a repository in which jobs without an item report."""
+    body = (
+        "Results of jobs that work on the codebase, or on nothing in particular, appear here as comments, one a job.\n\n"
+        "Close it to be left in peace; it is opened again when a job has something to say."
+    )
+    return NewIssue(title="Roundsman dashboard", body=body)
