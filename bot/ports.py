@@ -33,12 +33,13 @@ class Refusal(Value):
     """GitHub would not, and what that means for us.
 
     `gone` (404, 410, 451): the thing is no more. `forbidden` (401, 403): we lack a permission. `invalid` (422): it
-    will never work. `busy` (limits, 5xx, no connection): later, after `retry_after` seconds.
+    will never work. `busy` (limits, 5xx, no connection): later, after `retry_after` seconds. `status` is GitHub's.
     """
 
     kind: Literal["gone", "forbidden", "invalid", "busy"]
     words: str
     retry_after: float = 0.0
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
