@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlmodel import col, select
 
 from bot.flow.due import Meeting, due, meeting
 from bot.flow.schedule import Occasion, Schedule
 from bot.model.job import JobSpec
-from bot.model.run import RunStatus, Trigger, TriggerKind
+from bot.model.run import Job, RunStatus, Trigger, TriggerKind
 from bot.store import runs, words
 from bot.store.database import Database, Db
-from bot.store.sql import insert_new, skip_locked
-from bot.store.tables import Jobs, Repositories, Runs
+from bot.store.due import due_jobs, record_fires
 
 BATCH = 250
 _log = logging.getLogger("roundsman.ticker")
@@ -31,13 +28,12 @@ _log = logging.getLogger("roundsman.ticker")
 class _Plan:
     """What one due job does now."""
 
-    job: Jobs
+    job: Job
     next_run_at: datetime | None
     run: Sequence[Occasion] = ()
     missed: Sequence[Occasion] = ()
     overlap: Any = "skip"
     error: str | None = None
-    live: list[int] = field(default_factory=list)
 
 
 def tick(database: Database, now: datetime) -> int:
@@ -50,46 +46,17 @@ def tick(database: Database, now: datetime) -> int:
             return fired
 
 
-def next_due(db: Db) -> datetime | None:
-    """When the next fire is due."""
-    wanted = select(sa.func.min(Jobs.next_run_at)).where(
-        Jobs.status == "active", col(Jobs.archived_at).is_(None)
-    )
-    return db.exec(wanted).first()
-
-
 def _tick(db: Db, now: datetime) -> tuple[bool, int]:
     if words.stopped(db):
         return False, 0
-    wanted = (
-        select(Jobs)
-        .where(Jobs.status == "active", col(Jobs.archived_at).is_(None), col(Jobs.next_run_at) <= now)
-        .order_by(col(Jobs.next_run_at))
-        .limit(BATCH)
-    )
-    jobs = list(db.exec(skip_locked(db, wanted)).all())
-    if not jobs:
-        return False, 0
-    names = _names(db, {job.repository_id for job in jobs})
-    plans = [_plan(job, names[job.repository_id], now) for job in jobs]
-    live = runs.live_runs(db, [int(job.id or 0) for job in jobs])
-    rows = [row for plan in plans for row in _rows(db, plan, live.get(int(plan.job.id or 0), []), now)]
-    took = len(insert_new(db, Runs, rows, Runs.id))
-    db.execute(
-        sa.update(Jobs),
-        [
-            {"id": p.job.id, "next_run_at": p.next_run_at, "error": p.error if p.error else p.job.error}
-            for p in plans
-        ],
-    )
-    return len(jobs) == BATCH, took
-
-
-def _names(db: Db, ids: set[int]) -> dict[int, str]:
-    rows = db.exec(
-        select(Repositories.id, Repositories.owner, Repositories.name).where(col(Repositories.id).in_(ids))
-    )
-    return {int(i or 0): f"{owner}/{name}" for i, owner, name in rows}
+    jobs = due_jobs(db, now, BATCH)
+    plans = [_plan(job, repository, now) for job, repository in jobs]
+    live = runs.live_runs(db, [job.id for job, _ in jobs])
+    rows = [row for plan in plans for row in _rows(db, plan, live.get(plan.job.id, []), now)]
+    following = [
+        {"id": p.job.id, "next_run_at": p.next_run_at, "error": p.error or p.job.error} for p in plans
+    ]
+    return len(jobs) == BATCH, record_fires(db, rows, following)
 
 
 @lru_cache(maxsize=20_000)
@@ -97,7 +64,7 @@ def _spec(text: str) -> JobSpec:
     return JobSpec.model_validate_json(text)
 
 
-def _plan(job: Jobs, repository: str, now: datetime) -> _Plan:
+def _plan(job: Job, repository: str, now: datetime) -> _Plan:
     """Decide about one job; one that has become invalid is shown with its error and left out, the others go on."""
     assert job.next_run_at is not None
     try:

@@ -1,0 +1,52 @@
+"""Jobs that are due, by one indexed query; and their next fires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from bot.model.run import Job
+from bot.store.sql import insert_new, skip_locked
+from bot.store.tables import Jobs, Repositories, Runs
+
+
+def due_jobs(db: Session, now: datetime, most: int) -> list[tuple[Job, str]]:
+    """Take jobs whose fire is due, the longest due first, each with its repository's name; locked until the end."""
+    wanted = (
+        select(Jobs)
+        .where(Jobs.status == "active", col(Jobs.archived_at).is_(None), col(Jobs.next_run_at) <= now)
+        .order_by(col(Jobs.next_run_at))
+        .limit(most)
+    )
+    jobs = [Job.model_validate(row) for row in db.exec(skip_locked(db, wanted)).all()]
+    ids = {job.repository_id for job in jobs}
+    named = select(Repositories.id, Repositories.owner, Repositories.name).where(
+        col(Repositories.id).in_(ids)
+    )
+    names = {int(i or 0): f"{owner}/{name}" for i, owner, name in db.exec(named)}
+    return [(job, names[job.repository_id]) for job in jobs]
+
+
+def next_due(db: Session) -> datetime | None:
+    """When the next fire is due."""
+    wanted = select(sa.func.min(Jobs.next_run_at)).where(
+        Jobs.status == "active", col(Jobs.archived_at).is_(None)
+    )
+    return db.exec(wanted).first()
+
+
+def record_fires(db: Session, rows: Sequence[dict[str, Any]], following: Sequence[dict[str, Any]]) -> int:
+    """Insert the runs of occasions that have not fired yet, and set each job's next fire; gives how many runs are new.
+
+    `following` has `id`, `next_run_at` and `error` of each job.
+    """
+    took = 0
+    for start in range(0, len(rows), 100):
+        took += len(insert_new(db, Runs, rows[start : start + 100], Runs.id))
+    if following:
+        db.execute(sa.update(Jobs), list(following))
+    return took
