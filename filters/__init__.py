@@ -8,22 +8,33 @@ It imports nothing of Roundsman and can be used alone.
 """
 
 from filters.advice import names_state, warnings
+from filters.complete import Completion, complete
+from filters.describe import describe
 from filters.errors import Diagnostic, QueryError, carets
+from filters.explain import Explanation, Reason, explain
 from filters.match import Matcher, compile, needs  # noqa: A004  (the word of `re.compile`)
 from filters.nodes import And, Node, Not, Or, Query, Term, Text, Value, leaves
+from filters.plan import Call, Known, Plan, StopRule, plan
 from filters.syntax import check, parse
 from filters.verdict import Facet, Verdict
 
 __all__ = [
     "And",
+    "Call",
+    "Completion",
     "Diagnostic",
+    "Explanation",
     "Facet",
+    "Known",
     "Matcher",
     "Node",
     "Not",
     "Or",
+    "Plan",
     "Query",
     "QueryError",
+    "Reason",
+    "StopRule",
     "Term",
     "Text",
     "Value",
@@ -31,9 +42,13 @@ __all__ = [
     "carets",
     "check",
     "compile",
+    "complete",
+    "describe",
+    "explain",
     "leaves",
     "names_state",
     "needs",
     "parse",
+    "plan",
     "warnings",
 ]

@@ -129,7 +129,7 @@ def build(node: Node, context: Context, scope: Scope) -> Compiled:
         return Denied(part, node, part.cost)
     if isinstance(node, Or):
         parts = [
-            build(child, context, _scope((child,), scope)) for child in node.children if not _idle(child)
+            build(child, context, own_scope((child,), scope)) for child in node.children if not _idle(child)
         ]
         return (
             Some(tuple(sorted(parts, key=_cost)), node, sum(map(_cost, parts))) if parts else All((), node, 0)
@@ -142,7 +142,7 @@ def _cost(part: Compiled) -> int:
 
 
 def _conjunction(node: And, context: Context, scope: Scope) -> Compiled:
-    scope = _scope(node.children, scope)
+    scope = own_scope(node.children, scope)
     asked = [child for child in node.children if not _idle(child)]
     places = [child for child in asked if isinstance(child, Term) and child.name in PLACES]
     parts = [build(child, context, scope) for child in asked if len(places) < 2 or child not in places]
@@ -158,7 +158,7 @@ def _idle(node: Node) -> bool:
     return isinstance(node, Term) and row_of(node.name).modifier
 
 
-def _scope(children: tuple[Node, ...], outer: Scope) -> Scope:
+def own_scope(children: tuple[Node, ...], outer: Scope) -> Scope:
     """The fields of this group's own `in:`, else those of the group around it."""
     for child in children:
         if isinstance(child, Term) and child.name == "in":
