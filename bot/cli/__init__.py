@@ -3,6 +3,7 @@
 import typer
 
 from bot.cli.cron import cron
+from bot.cli.filter import filter_
 
 app = typer.Typer(
     name="roundsman", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -15,6 +16,7 @@ def roundsman() -> None:
 
 
 app.add_typer(cron, name="cron")
+app.add_typer(filter_, name="filter")
 
 
 def main() -> None:
