@@ -6,10 +6,10 @@ Expected failures are returned (`Refusal`), never raised: an exception comes bac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -325,6 +325,50 @@ class Clock(Protocol):
         ...
 
 
+Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
+_ROLES: tuple[Role, ...] = get_args(Role)
+_BASES: dict[str, Role] = {"pull": "read", "push": "write"}
+
+
+def role_from(role_name: str | None, base: str | None) -> Role:
+    """Read GitHub's answer: its own roles by name, an organisation's own kind by the base it stands on."""
+    for said in (role_name, base):
+        known = _BASES.get(said or "", said)
+        found = next((role for role in _ROLES if role == known), None)
+        if found is not None:
+            return found
+    return "none"
+
+
+class Account(Value):
+    """Who has signed in with GitHub. `token` acts for them; it is kept encrypted in their own cookie alone."""
+
+    login: str
+    id: int
+    token: str | None = None
+
+
+class Identity(Protocol):
+    """Signs people in with GitHub and tells their explicit roles."""
+
+    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str:
+        """Where to send the browser; `challenge` is PKCE's S256 challenge."""
+        ...
+
+    async def exchange(self, code: str, verifier: str, redirect_uri: str) -> Account | Refusal:
+        """Trade the code for an account. A used, wrong or late code is `invalid`."""
+        ...
+
+    async def roles(
+        self, account: Account, repositories: Sequence[Repository]
+    ) -> Mapping[str, Role] | Refusal:
+        """Tell the account's explicit role on each, by lower-case full name; what is left out is `none`.
+
+        That anyone can read a public repository is no role. `forbidden`: the account's token no longer holds.
+        """
+        ...
+
+
 class Viewer(Value):
     """Who looks or acts: a person signed in with GitHub, a machine's token, or the local single user.
 
@@ -333,7 +377,7 @@ class Viewer(Value):
 
     login: str
     kind: Literal["person", "machine", "local"] = "person"
-    roles: dict[str, Literal["none", "read", "triage", "write", "maintain", "admin"]] = {}
+    roles: dict[str, Role] = {}
     operator: bool = False
 
 

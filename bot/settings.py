@@ -133,6 +133,8 @@ class Settings(BaseSettings):
         False, description="Let anyone see public repositories' runs, without prompts and transcripts"
     )
     local: bool = Field(False, description="Single-user mode without sign-in; loopback only")
+    session_hours: int = Field(8, ge=1, le=720, description="Hours after which people sign in again")
+    api_rate: int = Field(600, ge=1, description="API requests a minute for each token or person")
     quota_reserve: int = Field(500, ge=0, description="Requests an hour left to the account's other tools")
     slot: str | None = Field(
         None, description="This process's stable executor name; a free one is taken when unset"

@@ -1,0 +1,72 @@
+"""The web process: guard, sign-in, API, pages and whatever doors others add."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+
+from fastapi import APIRouter, Depends, FastAPI
+
+import bot
+from bot.settings import SettingsError
+from bot.web import api, problems, signin
+from bot.web.auth import no_forgery
+from bot.web.context import WebContext
+from bot.web.cookies import Cookies
+from bot.web.guard import LOOPBACK, Guard
+from bot.web.roles import Roles
+
+__all__ = ["WebContext", "create_app"]
+
+
+def create_app(context: WebContext) -> FastAPI:
+    """Build the app; raises SettingsError where the single-user mode would listen to the world."""
+    settings = context.settings
+    if settings.local and settings.host not in (*LOOPBACK, "::1"):
+        raise SettingsError(
+            f"ROUNDSMAN_LOCAL lets everybody in, so it listens on loopback only, not on {settings.host}; unset one of them"
+        )
+    app = FastAPI(
+        title="Roundsman", version=bot.__version__, description="Makes the rounds of your repositories.",
+        docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", dependencies=[Depends(no_forgery)],
+        redirect_slashes=False,
+    )  # fmt: skip
+    app.state.context = context
+    app.state.cookies = Cookies(settings)
+    app.state.roles = Roles(context.identity) if context.identity else None
+    app.add_middleware(Guard, settings=settings)
+    problems.install(app)
+    for router in (signin.router, *api.routers(), *_doors(), *_pages()):
+        app.include_router(router)
+    _pages_install(app)
+    return app
+
+
+def _doors() -> list[APIRouter]:
+    """The webhook's door and the set-up wizard."""
+    return [router for name in ("hooks", "setup") if (router := _router(f"bot.web.{name}"))]
+
+
+def _pages() -> list[APIRouter]:
+    """Every module of bot/web/pages that has a `router`."""
+    if importlib.util.find_spec("bot.web.pages") is None:
+        return []
+    package = importlib.import_module("bot.web.pages")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return [router for name in names if (router := _router(f"bot.web.pages.{name}"))]
+
+
+def _pages_install(app: FastAPI) -> None:
+    """Let bot/web/pages mount its static files and say how errors look (`install(app)`)."""
+    if importlib.util.find_spec("bot.web.pages") is not None:
+        install = getattr(importlib.import_module("bot.web.pages"), "install", None)
+        if install is not None:
+            install(app)
+
+
+def _router(name: str) -> APIRouter | None:
+    if importlib.util.find_spec(name) is None:
+        return None
+    found = getattr(importlib.import_module(name), "router", None)
+    return found if isinstance(found, APIRouter) else None
