@@ -119,8 +119,8 @@ def test_a_title_cannot_write_our_comment(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not duplicates.DATA.is_dir(), reason="no shared data beside the checkout")
 def test_maintainers_agree_on_real_issues() -> None:
-    """On a real project: of what is named where maintainers judged, at least 4 of 5 are right; at most 1 issue in 10 is spoken on."""
-    row = next(row for row in duplicates.measure(pulls=False) if row.threshold == 0.45)
+    """On a real project: of what is named where maintainers judged, at least 4 of 5 are right; at most 1 issue in 15 is spoken on."""
+    row = next(row for row in duplicates.measure(pulls=False) if row.threshold == 0.5)
     assert row.precision >= 0.8
     assert row.recall >= 0.2
-    assert row.spoke_on <= 51
+    assert row.spoke_on <= 33

@@ -30,6 +30,18 @@ SATURATION = 1.2
 CANDIDATES = 30
 TEXT_CAP = 20_000
 TOKENS = "porter unicode61 remove_diacritics 2 tokenchars '_'"
+COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "a about after again all also always am an and any are as at back be because been before but by can cannot come could "
+        "did do does done each else even every for from get go got had has have he her here hi him his how i if in into is it "
+        "its just like made make may me more most much my need no nor not nothing now of off on one only or other our out over "
+        "own please same say says see she should so some still such take than thank that the their them then there these they "
+        "thing this those though to too two under until up us use used very want was way we were what when where which while "
+        "who why will with without work works would yes yet you your",
+    )
+)
+"""Words that tell nothing, also in a repository too small for their rarity to show it."""
 
 _NOISE = re.compile(r"<!--.*?-->|https?://\S+|^>.*$|^#{1,6} .*$|^\s*- \[[ x]\] ", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -59,6 +71,7 @@ class Index:
         self._db.executemany("INSERT INTO issue(rowid, title, body) VALUES (?, ?, ?)", (
             (number, row.get("title") or "", plain(row.get("body"))) for number, row in self._rows.items()
         ))  # fmt: skip
+        self._common = {stem for stem, _ in self._stems(COMMON)}
         self.idf = cache(self._idf)
         self.terms = cache(self._terms)
         self.key_terms = cache(self._key_terms)
@@ -84,12 +97,18 @@ class Index:
         """The words the issue `number` itself has for these stems."""
         row = self._rows[number]
         words = dict.fromkeys(_WORD.findall(f"{row.get('title')} {plain(row.get('body'))}".lower()))
-        self._db.execute("DELETE FROM word")
-        self._db.executemany("INSERT INTO word(title, body) VALUES (?, '')", ((word,) for word in words))
         spelled: dict[str, str] = {}
-        for stem, row_id in self._db.execute("SELECT term, doc FROM word_places ORDER BY doc"):
-            spelled.setdefault(stem, list(words)[row_id - 1])
+        for stem, word in self._stems(words):
+            spelled.setdefault(stem, word)
         return [spelled.get(stem, stem) for stem in stems]
+
+    def _stems(self, words: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Each word with the stem the index has for it."""
+        listed = list(words)
+        self._db.execute("DELETE FROM word")
+        self._db.executemany("INSERT INTO word(rowid, title, body) VALUES (?, ?, '')", enumerate(listed))
+        for stem, place in self._db.execute("SELECT term, doc FROM word_places ORDER BY doc"):
+            yield stem, listed[place]
 
     def _likeness(self, one: int, other: int) -> float:
         wording = math.sqrt(self._ratio(one, other) * self._ratio(other, one))
@@ -135,7 +154,12 @@ class Index:
         weights = {}
         for term, (in_title, in_body) in self.terms(number).items():
             often = TITLE_WEIGHT * in_title + in_body
-            if len(term) > 1 and (rarity := self.idf(term)) > 0 and not self._alone(term):
+            if (
+                len(term) > 1
+                and term not in self._common
+                and (rarity := self.idf(term)) > 0
+                and not self._alone(term)
+            ):
                 weights[term] = rarity * often / (often + SATURATION)
         return tuple(sorted(weights, key=lambda term: (-weights[term], term))[:KEY_TERMS])
 
@@ -171,7 +195,7 @@ def outcome(request: dict[str, Any]) -> dict[str, Any]:
     kind = "pull_request" in item
     rows = {row["number"]: row for row in _issues(request["issues"]) if ("pull_request" in row) == kind}
     index = Index({**rows, item["number"]: item}.values())
-    threshold, most = float(inputs.get("threshold", 0.45)), int(inputs.get("most", 3))
+    threshold, most = float(inputs.get("threshold", 0.5)), int(inputs.get("most", 3))
     found = index.alike(item["number"], earlier=bool(inputs.get("earlier_only", True)))
     likely = [like for like in found if like.score >= threshold][:most]
     if not likely:
