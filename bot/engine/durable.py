@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter
 
 from bot.flow.run import make_round, work_on
 from bot.flow.work import Crew, Ticket
-from bot.store.database import connect
+from bot.store.database import connect_journal
 
 T = TypeVar("T")
 VERSION = "roundsman-1"
@@ -99,7 +100,7 @@ class Durable:
     async def start(self) -> None:
         """Bring the engine up on the running loop; what this executor left unfinished goes on."""
         _works.crew, _works.failed = self._crew, self._failed
-        self._engine = connect(self._url)
+        self._engine = connect_journal(self._url)
         for name in ("dbos", "dbos.SQLite"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._dbos = DBOS(
@@ -115,7 +116,7 @@ class Durable:
                 "max_executor_threads": 16,
             }
         )
-        await asyncio.to_thread(DBOS.launch)
+        DBOS.launch()  # here on the loop, so that the engine adopts it: recovered work must run where our ports live
 
     @property
     def running(self) -> bool:
@@ -157,7 +158,12 @@ class Durable:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(DBOS.destroy)
+        # The engine made its own thread pool the loop's default and shuts it down: give the loop a fresh one.
+        with ThreadPoolExecutor(1) as ending:
+            await asyncio.get_running_loop().run_in_executor(ending, DBOS.destroy)
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(16, thread_name_prefix="roundsman")
+        )
         self._engine.dispose()
         self._dbos = None
         _works.crew = _works.failed = None

@@ -23,6 +23,7 @@ Db = Session
 P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 8
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000")
 
 
 class DatabaseError(Exception):
@@ -54,6 +55,22 @@ def connect(url: str) -> sa.Engine:
     return sa.create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, pool_recycle=1800)
 
 
+def connect_journal(url: str) -> sa.Engine:
+    """Make the engine for the durable journal, which lives in the same database and begins its transactions itself."""
+    parsed = make_url(normal_url(url))
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_size=4, max_overflow=6, pool_pre_ping=True, pool_recycle=1800)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        connection.isolation_level = "IMMEDIATE"
+
+    return engine
+
+
 def _sqlite(url: sa.URL) -> sa.Engine:
     if url.database and url.database != ":memory:":
         folder = Path(url.database).expanduser().resolve().parent
@@ -68,13 +85,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we send BEGIN ourselves, so that a writer takes its lock at once
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "busy_timeout=30000",
-            "foreign_keys=OFF",
-            "cache_size=-16000",
-        ):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")

@@ -1,0 +1,308 @@
+"""The engine on both databases: rows are the queue, the journal keeps what has begun."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.engine import build
+from bot.engine.worker import Worker
+from bot.flow.work import Crew
+from bot.model.agent import AgentEnd, Failure
+from bot.model.job import JobSpec
+from bot.model.outcome import AddLabels, Outcome
+from bot.model.run import Run, RunStatus, SessionStatus, Trigger, TriggerKind
+from bot.store import jobs, repositories, runs, sessions
+from bot.store.database import Database
+from tests.fakes import HandClock, MemoryGitHub, NoSources, ScriptedAgent
+
+pytestmark = pytest.mark.xdist_group("engine")
+
+
+class Bench:
+    """One process's worth of Roundsman over memory."""
+
+    def __init__(self, database: Database, url: str, folder: Path) -> None:
+        self.database, self.url, self.folder = database, url, folder
+        self.clock = HandClock()
+        self.github, self.agent = MemoryGitHub(self.clock), ScriptedAgent()
+        self.worker: Worker | None = None
+        self.repository = database.write_now(
+            repositories.ensure_repository, "acme/shop", now=self.clock.now()
+        )
+
+    def job(self, name: str = "triage", **spec: Any) -> int:
+        """Make a job."""
+        given = {
+            "on": {"schedule": "0 9 * * *"},
+            "filter": "is:open label:bug",
+            "prompt": "Triage #{{ item.number }}",
+            "agent": {"engine": "claude"},
+        }
+        wanted = JobSpec.model_validate(given | spec)
+        made = self.database.write_now(
+            jobs.save_job, self.repository.id, name, wanted, source="api", by="ada", now=self.clock.now()
+        )
+        return made.id
+
+    def crew(self, watch: Any, book: Any) -> Crew:
+        """Who works."""
+        return Crew(
+            book=book, tracker=self.github, publisher=self.github, agent=self.agent, sources=NoSources(), clock=self.clock, key=b"k" * 32,
+            base_url="http://here", clone_url=lambda seat: "https://github.test/acme/shop.git", watch=watch.over,
+        )  # fmt: skip
+
+    async def wake(self) -> None:
+        """Start the process."""
+        self.worker = build(
+            self.database, self.url, self.clock, self.folder, self.crew, poll=0.05, grace=0.2, slot="slot-0"
+        )
+        await self.worker.start()
+
+    async def die(self) -> None:
+        """Stop without letting anything end."""
+        assert self.worker is not None
+        self.worker.grace = 0.0
+        await self.worker.stop()
+        self.worker = None
+
+    async def until(self, done: Callable[[], bool], seconds: float = 15.0) -> None:
+        """Wait for something to be so."""
+        for _ in range(int(seconds / 0.02)):
+            if await asyncio.to_thread(done):
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("it did not come to pass")
+
+    def runs(self, job: int) -> list[Run]:
+        """The job's runs, newest first."""
+        return self.database.read_now(runs.runs_of, job)
+
+    async def ended(self, job: int, count: int = 1) -> list[Run]:
+        """Wait for so many runs to end."""
+        await self.until(lambda: sum(run.status.final for run in self.runs(job)) >= count)
+        return self.runs(job)
+
+
+@pytest.fixture
+async def bench(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    """A process at work."""
+    bench = Bench(database, database_url, tmp_path)
+    await bench.wake()
+    yield bench
+    if bench.worker:
+        await bench.die()
+
+
+async def test_a_due_job_works_on_each_matching_item_once(bench: Bench) -> None:
+    """Matching items get a comment, others none, and the next fire works on nothing that is done."""
+    crash = bench.github.issue("Crash on empty cart", "bug")
+    bench.github.issue("Nice to have", "idea")
+    bench.agent.when("Triage #1", says="Happens in cart.total().")
+    job = bench.job()
+    bench.clock.move(minutes=1)
+    (run,) = await bench.ended(job)
+    assert (run.status, run.items_found, run.items_processed) == (RunStatus.completed, 1, 1)
+    assert run.trigger is TriggerKind.schedule
+    assert "cart.total()" in bench.github.comments_of[crash][0]["body"]
+    bench.clock.move(days=1)
+    newest, _ = await bench.ended(job, 2)
+    assert (newest.items_found, newest.items_processed, newest.items_skipped) == (1, 0, 1)
+    assert bench.agent.sessions == 1
+    (verdict,) = bench.database.read_now(runs.items_of, newest.id)
+    assert verdict.reason == f"already done by run {run.id}, unchanged since"
+
+
+async def test_people_s_changes_bring_an_item_back_and_ours_do_not(bench: Bench) -> None:
+    """Our label and comment leave the item done; a person's edit makes it new, and the sticky comment is edited."""
+    number = bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="First look.", actions=[AddLabels(labels=("needs-info",))])
+    job = bench.job(may={"comment": 1, "labels": ["needs-info"]})
+    bench.clock.move(minutes=1)
+    await bench.ended(job)
+    assert {label["name"] for label in bench.github.rows[number]["labels"]} == {"bug", "needs-info"}
+    bench.clock.move(days=1)
+    await bench.ended(job, 2)
+    assert bench.agent.sessions == 1
+    bench.github.touch(number, title="Crash on an empty cart")
+    bench.agent.when("Triage #1", says="Second look.")
+    bench.clock.move(days=1)
+    await bench.ended(job, 3)
+    (comment,) = bench.github.comments_of[number]
+    assert "Second look." in comment["body"]
+    assert "Earlier rounds (1)" in comment["body"]
+    assert "First look." in comment["body"]
+
+
+async def test_what_does_not_fit_comes_first_next_time(bench: Bench) -> None:
+    """`max_items` defers the rest with a reason; the deferred go first at the next fire."""
+    for _ in range(3):
+        bench.github.issue("Crash", "bug")
+    job = bench.job(max_items=2)
+    bench.clock.move(minutes=1)
+    (run,) = await bench.ended(job)
+    assert (run.items_processed, run.items_deferred, run.items_quiet) == (2, 1, 2)
+    bench.clock.move(days=1)
+    newest, _ = await bench.ended(job, 2)
+    picked = [
+        item.number for item in bench.database.read_now(runs.items_of, newest.id) if item.verdict == "picked"
+    ]
+    assert picked == [3]
+    assert bench.github.comments_of == {}
+
+
+async def test_a_failure_is_tried_at_the_next_fire_and_then_parked(bench: Bench) -> None:
+    """Failed sessions are not processed; after `limits.attempts` the item is parked until somebody changes it."""
+    number = bench.github.issue("Crash", "bug")
+    failed = AgentEnd(ending="failed", failure=Failure.of("refusal", "the model refused"))
+    bench.agent.when("Triage #1", end=failed)
+    job = bench.job(limits={"attempts": 2})
+    for fire in range(1, 4):
+        bench.clock.move(minutes=1) if fire == 1 else bench.clock.move(days=1)
+        await bench.ended(job, fire)
+    assert bench.agent.sessions == 2
+    newest = bench.runs(job)[0]
+    (verdict,) = bench.database.read_now(runs.items_of, newest.id)
+    assert verdict.reason.startswith("parked: 2 sessions failed")
+    bench.github.touch(number, body="With steps now.")
+    bench.agent.when("Triage #1", says="Understood.")
+    bench.clock.move(days=1)
+    await bench.ended(job, 4)
+    assert "Understood." in bench.github.comments_of[number][0]["body"]
+
+
+async def test_passing_faults_are_retried_within_the_run(bench: Bench) -> None:
+    """An API fault queues the next attempt with backoff; the run waits for it."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.when(
+        "Triage #1", end=AgentEnd(ending="failed", failure=Failure.of("api_fault", "529 overloaded"))
+    )
+    job = bench.job(limits={"retries": 2})
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: any(s.attempt == 2 for s in bench.database.read_now(sessions.of_run, 1)))
+    bench.agent.when("Triage #1", says="Now it works.")
+    await bench.until(lambda: (bench.clock.move(seconds=5), bench.agent.sessions == 2)[1])
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.completed
+    (session,) = bench.database.read_now(sessions.of_run, run.id)
+    assert (session.status, session.attempt) == (SessionStatus.succeeded, 2)
+
+
+@pytest.mark.parametrize(
+    "where", ["before comment", "after comment", "before labels.add", "after labels.add"]
+)
+async def test_dying_around_a_write_doubles_and_loses_nothing(bench: Bench, where: str) -> None:
+    """The process dies before or after a write, its successor finishes: one comment, one label, one session."""
+    number = bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.", actions=[AddLabels(labels=("needs-info",))])
+    job = bench.job(may={"comment": 1, "labels": ["needs-info"]})
+    died = asyncio.Event()
+
+    def die(at: str) -> None:
+        if at == where:
+            bench.github.fault = None
+            died.set()
+            raise asyncio.CancelledError
+
+    bench.github.fault = die
+    bench.clock.move(minutes=1)
+    await asyncio.wait_for(died.wait(), 15)
+    await bench.die()
+    await bench.wake()
+    (run,) = await bench.ended(job)
+    assert (run.status, run.items_processed) == (RunStatus.completed, 1)
+    assert len(bench.github.comments_of[number]) == 1
+    assert bench.agent.sessions == 1
+    bench.clock.move(days=1)
+    await bench.ended(job, 2)
+    assert bench.agent.sessions == 1
+
+
+async def test_a_dry_run_writes_nothing_and_remembers_nothing(bench: Bench) -> None:
+    """Everything is shown, nothing is done."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.", actions=[AddLabels(labels=("bug",))])
+    job = bench.job(may={"comment": 1, "labels": ["*"]})
+    bench.database.write_now(
+        runs.fire, job, Trigger(kind=TriggerKind.manual, occasion="try", dry_run=True), bench.clock.now()
+    )
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.completed
+    assert bench.github.comments_of == {}
+    (session,) = bench.database.read_now(sessions.of_run, run.id)
+    assert session.decision is not None
+    assert session.decision["summary"] == "Look."
+    bench.clock.move(minutes=1)
+    await bench.ended(job, 2)
+    assert bench.agent.sessions == 2
+
+
+async def test_cancelling_a_run_ends_its_agents(bench: Bench) -> None:
+    """Cancel reaches a working session within moments, and the run ends as cancelled."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.hold = asyncio.Event()
+    job = bench.job()
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: bench.agent.sessions == 1)
+    (run,) = bench.runs(job)
+    bench.database.write_now(runs.request_cancel, run.id, bench.clock.now())
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.cancelled
+
+
+async def test_the_same_occasion_fires_once(bench: Bench) -> None:
+    """A second firing of one occasion is no firing."""
+    job = bench.job()
+    trigger = Trigger(kind=TriggerKind.event, occasion="delivery-1", number=None)
+    first = bench.database.write_now(runs.fire, job, trigger, bench.clock.now())
+    again = bench.database.write_now(runs.fire, job, trigger, bench.clock.now())
+    assert first is not None
+    assert again is None
+
+
+async def test_five_failed_runs_in_a_row_pause_the_job(bench: Bench) -> None:
+    """The job gives up and says why."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", end=AgentEnd(ending="failed", failure=Failure.of("refusal", "no")))
+    job = bench.job(limits={"give_up": 2, "attempts": 9})
+    bench.clock.move(minutes=1)
+    await bench.ended(job, 1)
+    bench.clock.move(days=1)
+    await bench.ended(job, 2)
+    stored = bench.database.read_now(jobs.get_job, job)
+    assert stored is not None
+    assert stored.status == "paused"
+    assert "2 failed runs in a row" in str(stored.pause_reason)
+
+
+async def test_an_agent_that_takes_the_process_down_is_given_up(bench: Bench) -> None:
+    """A session whose agent went down with us three times fails for good; the process goes on."""
+    bench.github.issue("Crash", "bug")
+
+    class Deadly(ScriptedAgent):
+        async def work(self, *args: Any, **kwargs: Any) -> AgentEnd:
+            self.sessions += 1
+            raise asyncio.CancelledError
+
+    bench.agent = Deadly()
+    await bench.die()
+    await bench.wake()
+    job = bench.job()
+    bench.clock.move(minutes=1)
+    for count in range(1, 4):
+        await bench.until(lambda count=count: bench.agent.sessions == count)
+        await bench.die()
+        await bench.wake()
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.failed
+    assert bench.agent.sessions == 3
+
+
+def test_an_outcome_is_plain_json() -> None:
+    """What crosses the journal survives it."""
+    end = AgentEnd(ending="succeeded", outcome=Outcome(summary="x", actions=(AddLabels(labels=("a",)),)))
+    assert AgentEnd.model_validate_json(end.model_dump_json()) == end
