@@ -68,16 +68,16 @@ class LinearQuery(Part):
     """Which Linear issues."""
 
     team: str | None = Field(default=None, min_length=1, max_length=50, description="A team's key, like ENG.")
-    project: str | None = Field(default=None, min_length=1, max_length=200)
+    project: str | None = Field(default=None, min_length=1, max_length=200, description="Its name.")
     assignee: str | None = Field(
         default=None, min_length=1, max_length=200, description="An e-mail address, or `me`."
     )
-    labels: tuple[str, ...] = Field(default=(), max_length=20)
+    labels: tuple[str, ...] = Field(default=(), max_length=20, description="All of these.")
     states: tuple[str, ...] = Field(
         default=(), max_length=20, description="Names of states, like In Progress."
     )
     updated: Duration | None = Field(default=None, description="Updated within this time.")
-    limit: int = Field(default=50, ge=1, le=250, strict=True)
+    limit: int = Field(default=50, ge=1, le=250, strict=True, description="Issues at most.")
 
 
 class LinearContext(_Source):
@@ -98,7 +98,7 @@ class DatabaseContext(_Source):
         pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The operator's name of the connection."
     )
     query: str = Field(min_length=1, max_length=5000, description="One SELECT.")
-    max_rows: int = Field(default=200, ge=1, le=5000, strict=True)
+    max_rows: int = Field(default=200, ge=1, le=5000, strict=True, description="Rows at most.")
 
 
 CONTEXT_KEYS = ("github", "file", "http", "linear", "database")

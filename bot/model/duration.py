@@ -60,7 +60,11 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str, when_used="always"),
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": _PATTERN}, {"const": 0}], "examples": ["15m", "4h", "7d"]}
+        {
+            "title": "Length of time",
+            "anyOf": [{"type": "string", "pattern": _PATTERN}, {"const": 0}],
+            "examples": ["90s", "15m", "4h", "7d", "1h30m"],
+        }
     ),
 ]
 

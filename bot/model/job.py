@@ -47,7 +47,11 @@ class AgentSettings(Part):
         default=None, description="The agent's program; default: the operator's."
     )
     model: str | None = Field(
-        default=None, min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f-][^\s\x00-\x1f]*$"
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\s\x00-\x1f-][^\s\x00-\x1f]*$",
+        description="The model, as the engine names it.",
     )
     max_turns: int | None = Field(
         default=None, ge=1, le=1000, strict=True, description="Turns of one session."
@@ -70,7 +74,9 @@ class AgentSettings(Part):
 class AfterTime(Part):
     """Work on an item again when so much time has gone since the last success."""
 
-    after: Annotated[Duration, AfterValidator(between("1m", "520w"))]
+    after: Annotated[Duration, AfterValidator(between("1m", "520w"))] = Field(
+        description="Time since the last success."
+    )
 
 
 def _word_or_part(value: Any) -> str:
@@ -105,14 +111,16 @@ class CatchUp(Part):
 class SkipIf(Part):
     """Holds the job back while more than so many items match."""
 
-    filter: Filter
-    more_than: int = Field(default=0, ge=0, le=10_000, strict=True)
+    filter: Filter = Field(description="A GitHub search query.")
+    more_than: int = Field(
+        default=0, ge=0, le=10_000, strict=True, description="So many may match and the job still runs."
+    )
 
 
 class Gate(Part):
     """A second query that holds the job back."""
 
-    skip_if: SkipIf
+    skip_if: SkipIf = Field(description="What must not match too often.")
 
 
 class Notify(Part):
@@ -122,7 +130,9 @@ class Notify(Part):
     target: str | None = Field(
         default=None, min_length=1, max_length=200, description="A room or person there."
     )
-    on: tuple[Occurrence, ...] = Field(default=("failed", "partial", "paused", "budget"), min_length=1)
+    on: tuple[Occurrence, ...] = Field(
+        default=("failed", "partial", "paused", "budget"), min_length=1, description="Of what."
+    )
 
 
 def _expiry(value: Any) -> Any:
@@ -166,8 +176,10 @@ class JobSpec(Part):
         default=None, description="What sessions may do; default the command's, else one comment."
     )
     report: Report = Field(default="sticky", description="Where people read the result.")
-    agent: AgentSettings = Field(default=AgentSettings())
-    limits: Limits = Field(default=Limits())
+    agent: AgentSettings = Field(default=AgentSettings(), description="Which agent works, and how.")
+    limits: Limits = Field(
+        default=Limits(), description="What the job may use; enforced by Roundsman itself."
+    )
     overlap: Overlap = Field(default="skip", description="What a fire does while the last run still works.")
     catch_up: Annotated[
         CatchUp,
@@ -237,7 +249,8 @@ class JobSpec(Part):
 def _as_detail(found: Disagreement, given: Any) -> InitErrorDetails:
     """Place a disagreement at the first of its keys that was written."""
     place = next((key for key in found.keys if isinstance(given, dict) and key in given), None)
-    return InitErrorDetails(type=refuse(found.message, found.hint), loc=(place,) if place else (), input=None)
+    kind = PydanticCustomError("disagreement", "{message}", {"message": found.message, "hint": found.hint})
+    return InitErrorDetails(type=kind, loc=(place,) if place else (), input=None)
 
 
 def _roots(details: list[ErrorDetails]) -> list[ErrorDetails]:

@@ -1,0 +1,131 @@
+"""What the operator allows at most: a job above a ceiling is refused with the ceiling's name."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from itertools import islice, pairwise
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from bot.flow.schedule import Schedule
+from bot.model.agent import EngineName, PermissionMode
+from bot.model.duration import Duration, between, format_duration
+from bot.model.fault import Objection
+from bot.model.job import JobSpec
+from bot.model.limits import Dollars
+from bot.model.part import Part, refuse
+
+_SAMPLE = 3_000
+_NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class BudgetCeiling(Part):
+    """The most a job may ask for, in US dollars; what is absent has no ceiling."""
+
+    session: Dollars | None = None
+    run: Dollars | None = None
+    day: Dollars | None = None
+
+
+class Ceilings(Part):
+    """The operator's ceilings (`ROUNDSMAN_CEILINGS`); what is absent has none, but for the shortest period."""
+
+    engines: tuple[EngineName, ...] | None = None
+    models: tuple[str, ...] | None = Field(default=None, description="Names, with `*` as a wildcard.")
+    permission_modes: tuple[PermissionMode, ...] | None = None
+    max_items: int | None = Field(default=None, ge=1, le=50)
+    timeout: Annotated[Duration, AfterValidator(between("30s", "6h"))] | None = None
+    budget: BudgetCeiling = BudgetCeiling()
+    installation_budget: Dollars | None = Field(
+        default=None, description="US dollars an installation may spend a day."
+    )
+    runs_per_day: int | None = Field(
+        default=None, ge=1, description="Scheduled fires of one job in any 24 hours."
+    )
+    minimum_period: Duration = timedelta(minutes=1)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.minimum_period < timedelta(minutes=1):
+            raise refuse("minimum_period is under a minute", "cron knows nothing shorter than 1m")
+        return self
+
+
+def above(
+    spec: JobSpec, ceilings: Ceilings, default_engine: str = "claude", default_model: str | None = None
+) -> Iterator[Objection]:
+    """Yield what of a job is above a ceiling. Engine and model it leaves out are the operator's own, and allowed."""
+    agent, limits = spec.agent, spec.limits
+    if agent.engine not in (None, default_engine):
+        yield from _one_of(("agent", "engine"), str(agent.engine), ceilings.engines, "engines")
+    if agent.model not in (None, default_model):
+        yield from _one_of(("agent", "model"), str(agent.model), ceilings.models, "models")
+    if agent.permission_mode is not None:
+        yield from _one_of(
+            ("agent", "permission_mode"), agent.permission_mode, ceilings.permission_modes, "permission_modes"
+        )
+    if ceilings.max_items is not None and spec.max_items > ceilings.max_items:
+        yield _over(("max_items",), spec.max_items, ceilings.max_items, "max_items")
+    if ceilings.timeout is not None and limits.timeout > ceilings.timeout:
+        yield _over(
+            ("limits", "timeout"),
+            format_duration(limits.timeout),
+            format_duration(ceilings.timeout),
+            "timeout",
+        )
+    for scope in ("session", "run", "day"):
+        asked, allowed = getattr(limits.budget, scope), getattr(ceilings.budget, scope)
+        if allowed is not None and asked > allowed:
+            yield _over(("limits", "budget", scope), f"{asked:g} USD", f"{allowed:g} USD", f"budget.{scope}")
+    yield from _too_often(spec, ceilings)
+
+
+def _one_of(
+    where: tuple[str, ...], asked: str, allowed: tuple[str, ...] | None, name: str
+) -> Iterator[Objection]:
+    if allowed is not None and not any(fnmatchcase(asked, pattern) for pattern in allowed):
+        yield Objection(
+            where,
+            f"{asked!r} is above the operator's ceiling `{name}`",
+            f"allowed: {', '.join(allowed) or 'none'}",
+        )
+
+
+def _over(where: tuple[str, ...], asked: object, allowed: object, name: str) -> Objection:
+    return Objection(where, f"{asked} is above the operator's ceiling `{name}`", f"at most {allowed}")
+
+
+def _too_often(spec: JobSpec, ceilings: Ceilings) -> Iterator[Objection]:
+    """Compare the shortest time between fires, and the most in a day, with what is allowed and with the jitter.
+
+    Judged in UTC, so that the days on which clocks are set refuse nobody.
+    """
+    schedule = Schedule(spec.on, "UTC", anchor=_NEW_YEAR)
+    fires = [occasion.nominal for occasion in islice(schedule.occasions(_NEW_YEAR), _SAMPLE)]
+    shortest = min((later - earlier for earlier, later in pairwise(fires)), default=None)
+    if shortest is None:
+        return
+    if shortest < ceilings.minimum_period:
+        asked, allowed = format_duration(shortest), format_duration(ceilings.minimum_period)
+        yield Objection(
+            ("on",),
+            f"it fires {asked} apart, under the operator's ceiling `minimum_period`",
+            f"leave at least {allowed}",
+        )
+        return
+    if spec.jitter >= shortest:
+        yield Objection(
+            ("jitter",),
+            f"the jitter is not less than the {format_duration(shortest)} between two fires",
+            "lower it",
+        )
+    most = ceilings.runs_per_day
+    if most is not None and any(
+        later - earlier < timedelta(days=1) for earlier, later in zip(fires, fires[most:], strict=False)
+    ):
+        yield Objection(
+            ("on",),
+            "it fires more often than the operator's ceiling `runs_per_day`",
+            f"at most {most} in 24 hours",
+        )

@@ -1,0 +1,40 @@
+"""The command line as a process: how it ends when called wrongly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    """Run `python -m bot` with these arguments."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nope"], "roundsman: No such command 'nope'; see roundsman --help"),
+        (["cron", "next"], "roundsman: Missing argument 'EXPR'; see roundsman cron next --help"),
+        (
+            ["cron", "next", "@daily", "--nope"],
+            "roundsman: No such option: --nope; see roundsman cron next --help",
+        ),
+    ],
+)
+def test_a_wrong_call_is_one_line(arguments: list[str], line: str) -> None:
+    """On standard error, with exit code 2."""
+    assert call(*arguments) == (2, "", line + "\n")
+
+
+def test_without_arguments_it_helps() -> None:
+    """The help names the program as people call it."""
+    code, out, err = call()
+    assert (code, err) == (2, "")
+    assert "Usage: roundsman" in out
