@@ -19,7 +19,7 @@ TICK = timedelta(microseconds=1)
 
 _DATE = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"(?:[Tt]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?\Z"
+    r"[Tt]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?\Z"
 )
 _AGE = re.compile(r"([0-9]{1,6})(mo|[mhdwy])\Z")
 _TODAY = re.compile(r"@today(?:([+-])([0-9]{1,6})([dwmy]))?\Z")
@@ -54,6 +54,8 @@ _MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080}
 
 def read_point(text: str) -> Point:
     """Read one date, time, age or `@today`; raises `BadValueError` that says what is wrong with it."""
+    if len(text) == 10 and text[4] == text[7] == "-":
+        return _day(text)
     if found := _DATE.match(text):
         return _fixed(text, found)
     folded = text.casefold()
@@ -71,12 +73,22 @@ def read_point(text: str) -> Point:
     raise BadValueError("bad-date", f"'{_short(text)}' is not a date", HINT)
 
 
+DAY = timedelta(days=1)
+
+
+def _day(text: str) -> Fixed:
+    if not (text.isascii() and text[:4].isdigit() and text[5:7].isdigit() and text[8:].isdigit()):
+        raise BadValueError("bad-date", f"'{_short(text)}' is not a date", HINT)
+    try:
+        start = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise BadValueError("bad-date", f"there is no such date as '{_short(text)}'", HINT) from None
+    return Fixed(start, LAST if start > LAST - DAY else start + DAY)
+
+
 def _fixed(text: str, found: re.Match[str]) -> Fixed:
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     try:
-        if hour is None:
-            start = datetime(int(year), int(month), int(day), tzinfo=UTC)
-            return Fixed(start, LAST if start.date() == LAST.date() else start + timedelta(days=1))
         micro = int((fraction or "0").ljust(6, "0")[:6])
         start = datetime(
             int(year),

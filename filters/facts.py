@@ -8,7 +8,7 @@ from typing import Any
 
 from filters.context import Context
 from filters.dates import Dates
-from filters.patterns import names
+from filters.patterns import names, remembered
 from filters.values import FieldValue, IssueRef, Meaning, Numbers, Pattern
 from filters.verdict import Item, Test, any_of
 
@@ -54,6 +54,11 @@ def state(wanted: str) -> Test:
         return None if value is None else value == wanted
 
     return test
+
+
+def in_state(wanted: str) -> Test:
+    """The same for a term of its own: an item without a state raises `KeyError`, which the matcher answers."""
+    return lambda item: item["state"] == wanted
 
 
 def merged_at(item: Item) -> Any:
@@ -104,14 +109,16 @@ def labels(patterns: Iterable[Pattern], context: Context) -> Test:
     """Any label meets any pattern; labels come as objects or plain strings."""
     patterns = tuple(patterns)
     nothing = any(pattern.nothing for pattern in patterns)
-    meets = names(patterns)
+    meets, judged = remembered(patterns)
 
     def test(item: Item) -> bool | None:
         given = item.get("labels")
         if given is None:
             return None
         for label in given:
-            if meets(label if label.__class__ is str else label["name"]):
+            name = label if label.__class__ is str else label["name"]
+            hit = judged.get(name)
+            if hit or (hit is None and meets(name)):
                 return True
         return nothing and not given
 
@@ -155,19 +162,28 @@ def counted(number: Callable[[Item], int | None]) -> Build:
     """Whether a number lies in any of the ranges."""
 
     def build(ranges: tuple[Numbers, ...], context: Context) -> Test:
+        if len(ranges) > 1:
+            return any_of(tuple(build((numbers,), context) for numbers in ranges))
+        low, high = _whole(ranges[0])
+
         def test(item: Item) -> bool | None:
             value = number(item)
-            return None if value is None else any(numbers.holds(value) for numbers in ranges)
+            return None if value is None else low <= value <= high
 
         return test
 
     return build
 
 
+def _whole(numbers: Numbers) -> tuple[float, float]:
+    """A range of whole numbers with both ends in it."""
+    low = float("-inf") if numbers.low is None else numbers.low + numbers.low_open
+    return low, float("inf") if numbers.high is None else numbers.high - numbers.high_open
+
+
 def comments(item: Item) -> int | None:
     """How many comments, as the list says."""
-    value = item.get("comments")
-    return value if isinstance(value, int) else None
+    return item.get("comments")
 
 
 def reactions(item: Item) -> int | None:
@@ -205,8 +221,7 @@ def instant(value: Any) -> datetime:
 def within(ranges: tuple[Dates, ...], context: Context) -> Callable[[Any], bool]:
     """Whether a timestamp lies in any of the ranges; GitHub's own form is compared as a string."""
     bounds = [dates.bounds(context.now) for dates in ranges]
-    # Timestamps of GitHub have whole seconds, so rounding a bound up to its second changes no answer.
-    texts = [(timestamp(low, ""), timestamp(high, "~")) for low, high in bounds]
+    texts = [_texts(dates, context) for dates in ranges]
 
     def slowly(value: Any) -> bool:
         moment = instant(value)
@@ -230,16 +245,25 @@ def within(ranges: tuple[Dates, ...], context: Context) -> Callable[[Any], bool]
     return any_range
 
 
+def _texts(dates: Dates, context: Context) -> tuple[str, str]:
+    """The bounds as GitHub writes times. It writes whole seconds, so rounding a bound up changes no answer."""
+    low, high = dates.bounds(context.now)
+    return timestamp(low, ""), timestamp(high, "~")
+
+
 def dated(key: str) -> Build:
     """Whether the timestamp under a key lies in a range; null, such as never closed, does not."""
 
     def build(ranges: tuple[Dates, ...], context: Context) -> Test:
         holds = within(ranges, context)
+        low, high = _texts(ranges[0], context) if len(ranges) == 1 else ("~", "")
 
         def test(item: Item) -> bool | None:
             value = item.get(key)
             if value is None:
                 return False if key in item else None
+            if low <= value < high and len(value) == 20 and value[19] == "Z":
+                return True
             return holds(value)
 
         return test

@@ -67,26 +67,26 @@ AnyItem = TypeVar("AnyItem", bound=Mapping[str, Any])
 class Matcher:
     """A query made ready for one moment and viewer: `matcher(item)` says yes, no or unknown."""
 
-    __slots__ = ("_test", "context", "order_by", "query", "tree")
+    __slots__ = ("context", "order_by", "query", "test", "tree")
+
+    test: Test
+    """The verdict as a truth value, None for unknown; a malformed fact counts as absent."""
 
     def __init__(self, query: Query, context: Context) -> None:
         """Compile; costs some tens of microseconds."""
         self.query = query
         self.context = context
         self.tree = build(query.root, context, None)
-        self._test = closure(self.tree)
+        self.test = guarded(closure(self.tree), self.tree)
         self.order_by: Order = order_of(query)
 
     def __call__(self, item: Item) -> Verdict:
         """Judge a REST issue or pull request, with whatever facts ride along."""
         return Verdict.of(self.test(item))
 
-    def test(self, item: Item) -> bool | None:
-        """The same as a truth value, None for unknown; a malformed fact counts as absent."""
-        try:
-            return self._test(item)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            return answer(self.tree, item)
+    def sift(self, items: Iterable[AnyItem]) -> tuple[list[AnyItem], list[AnyItem]]:
+        """Judge many items at once, several times faster than one by one: those that match, those unknown."""
+        return sift(self.tree, self.test, list(items))
 
     def needs(self, item: Item) -> frozenset[Facet]:
         """The facts that would decide an item that is unknown; empty for one that is settled."""
@@ -188,15 +188,69 @@ def closure(tree: Compiled) -> Test:
         return tree.test
     if isinstance(tree, Denied):
         return none_of(closure(tree.part))
-    tests = tuple(closure(part) for part in tree.parts)
-    return any_of(tests) if isinstance(tree, Some) else all_of(tests)
+    if isinstance(tree, Some):
+        return any_of(tuple(closure(part) for part in tree.parts))
+    return all_of(wanted_of(tree))
+
+
+def wanted_of(tree: All) -> tuple[tuple[Test, bool], ...]:
+    """The tests of a conjunction, each with the answer wanted of it."""
+    return tuple(
+        (closure(part.part), False) if isinstance(part, Denied) else (closure(part), True)
+        for part in tree.parts
+    )
+
+
+MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+def guarded(test: Test, tree: Compiled) -> Test:
+    """A test that walks the tree with care where the quick way trips over a malformed fact."""
+
+    def judge(item: Item) -> bool | None:
+        try:
+            return test(item)
+        except MALFORMED:
+            return answer(tree, item)
+
+    return judge
+
+
+CHUNK = 256  # items whose first facts stay in the processor's cache from one test to the next
+
+
+def sift(tree: Compiled, test: Test, items: list[AnyItem]) -> tuple[list[AnyItem], list[AnyItem]]:
+    """Part items into matching and unknown, a chunk to a test at a time: most are out after the first."""
+    tests = wanted_of(tree) if isinstance(tree, All) else ()
+    matched: list[AnyItem] = []
+    unknown: list[AnyItem] = []
+    for start in range(0, len(items), CHUNK):
+        for item in _left(tests, items[start : start + CHUNK]):
+            verdict = test(item)
+            if verdict:
+                matched.append(item)
+            elif verdict is None:
+                unknown.append(item)
+    return matched, unknown
+
+
+def _left(tests: tuple[tuple[Test, bool], ...], chunk: list[AnyItem]) -> list[AnyItem]:
+    """The items no test refuses; all of them where one of them is malformed."""
+    left = chunk
+    try:
+        for test, wanted in tests:
+            refusal = not wanted
+            left = [item for item in left if test(item) is not refusal]
+    except MALFORMED:
+        return chunk
+    return left
 
 
 def ask(asked: Asked, item: Item) -> bool | None:
     """One leaf's answer; a fact of the wrong shape is no fact."""
     try:
         return asked.test(item)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except MALFORMED:
         return None
 
 

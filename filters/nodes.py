@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from filters.values import Meaning
 
-# The three most frequent nodes are named tuples, because they are made three times faster than dataclasses;
+# The most frequent nodes are named tuples, because they are made three times faster than dataclasses;
 # equality is by kind as well as content, as it is for dataclasses.
 
 
@@ -59,14 +59,22 @@ class Text(NamedTuple):
         return tuple.__hash__(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(NamedTuple):
     """The opposite of its child, spelled `-` or `NOT`."""
 
     child: Node
     spelling: Literal["-", "NOT"]
     start: int
     end: int
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Not and tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
 
 
 @dataclass(frozen=True, slots=True)

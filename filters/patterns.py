@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from filters.values import Pattern
 
@@ -32,7 +32,13 @@ def glob(pattern: str) -> Callable[[str], bool]:
 
 
 def names(patterns: Iterable[Pattern]) -> Callable[[str], bool]:
-    """Whether a name, in any case, is one of those meant; remembers the names it has judged."""
+    """Whether a name, in any case, is one of those meant."""
+    return remembered(patterns)[0]
+
+
+def remembered(patterns: Iterable[Pattern]) -> tuple[Callable[[str], bool], Mapping[str, bool]]:
+    """The same, and the names it has judged: lists repeat them, and looking one up is cheaper than asking."""
+    patterns = tuple(patterns)
     exact = {pattern.folded for pattern in patterns if not pattern.wild and not pattern.nothing}
     globs = [glob(pattern.folded) for pattern in patterns if pattern.wild]
     memo: dict[str, bool] = {}
@@ -46,7 +52,7 @@ def names(patterns: Iterable[Pattern]) -> Callable[[str], bool]:
             answer = memo[name] = folded in exact or any(holds(folded) for holds in globs)
         return answer
 
-    return meets
+    return meets, memo
 
 
 def _wordly(character: str) -> bool:

@@ -43,10 +43,21 @@ def _projects(item: Item) -> bool | None:
 
 
 def _assignees(item: Item) -> bool | None:
+    given = item.get("assignees")
+    if given is not None:
+        return len(given) > 0
     for key in ("assignees", "assignee"):
         if item.get(key) is not None:
             return bool(item[key])
     return False if "assignees" in item or "assignee" in item else None
+
+
+def _unassigned(item: Item) -> bool | None:
+    given = item.get("assignees")
+    if given is not None:
+        return not given
+    answer = _assignees(item)
+    return None if answer is None else not answer
 
 
 def _count(number: Callable[[Item], int | None]) -> Callable[[Context], Test]:
@@ -134,6 +145,8 @@ def has(meanings: tuple[Choice, ...], context: Context) -> Test:
 
 def lacks(meanings: tuple[Choice, ...], context: Context) -> Test:
     """Any of the fields is missing."""
+    if len(meanings) == 1 and meanings[0].key == "assignee":
+        return _unassigned  # asked of every item by many a filter
     return any_of(tuple(_not(_has(meaning.key, context)) for meaning in meanings))
 
 

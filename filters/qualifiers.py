@@ -70,6 +70,8 @@ IS: Mapping[str, tuple[str, Callable[[Context], Test], frozenset[Facet]]] = {
 
 
 def _is(meanings: tuple[Choice, ...], context: Context) -> Test:
+    if len(meanings) == 1 and meanings[0].key in ("open", "closed"):
+        return facts.in_state(meanings[0].key)
     return any_of(tuple(IS[meaning.key][1](context) for meaning in meanings))
 
 

@@ -14,11 +14,11 @@ from filters.errors import BadValueError, Diagnostic, QueryError
 from filters.nearest import nearest
 from filters.nodes import And, Node, Not, Or, Query, Term, Text, Value
 from filters.qualifiers import FIELD, TABLE
+from filters.quick import quick_term
 from filters.words import LOOSE, Quoted, read_list, read_quoted, read_word
 
 LONGEST = 65_536
 DEEPEST = 60
-_SIMPLE = re.compile(r"\s*(-?)([a-z][a-z-]*):([^\s()\"'\\,\x00-\x1f]+)(?=\s|\Z)")
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"(field\.(?:\"[^\"]*\"|'[^']*'|[^\s:\"'(),]+)|[^\W\d_][\w.-]*):", re.IGNORECASE)
 _OPERATOR = re.compile(r"(AND|OR|NOT)(?=[\s()\"]|\Z)")
@@ -66,7 +66,7 @@ class _Reader:
                 f"at most {LONGEST:,} are read",
             )
             return And((), 0, len(text))
-        for found in _BAD.finditer(text):
+        for found in _BAD.finditer(text) if _BAD.search(text) else ():
             self.fault(
                 found.start(),
                 found.end(),
@@ -87,8 +87,8 @@ class _Reader:
         begin = self.at
         operator: re.Match[str] | None = None  # the AND or OR that waits for its right side
         while True:
-            found = _SIMPLE.match(text, self.at)
-            if found is not None and (node := self.simple(found)) is not None:
+            if (quick := quick_term(text, self.at, self.denials > 0)) is not None:
+                node, self.at = quick
                 children.append(node)
                 operator = None
                 continue
@@ -125,24 +125,6 @@ class _Reader:
     def joined(self, branches: list[list[Node]], begin: int) -> Node:
         nodes = [_one(And, branch, begin, self.at) for branch in branches]
         return _one(Or, nodes, begin, self.at)
-
-    def simple(self, found: re.Match[str]) -> Node | None:
-        """The common case, `name:value` with nothing special in it; None to have it read with more care."""
-        minus, name, value = found.groups()
-        row = TABLE.get(name)
-        if row is None or value[:2] == "//":
-            return None
-        start, end = found.span(3)
-        try:
-            meaning = row.kind.read(value, False)
-        except BadValueError:
-            return None
-        first = start - 1 - len(name)
-        term = Term(row.name, name, (Value(value, start, end, False, meaning),), first, end)
-        if row.modifier and (minus or self.denials or name == "sort"):
-            return None
-        self.at = end
-        return Not(term, "-", first - 1, end) if minus else term
 
     def operand(self, depth: int) -> Node | None:
         """A term, text or group with the NOTs and minus signs before it."""

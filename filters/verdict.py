@@ -18,12 +18,13 @@ class Verdict(StrEnum):
     NO = "no"
     UNKNOWN = "unknown"
 
-    @classmethod
-    def of(cls, answer: bool | None) -> Verdict:
+    @staticmethod
+    def of(answer: bool | None) -> Verdict:
         """Name a truth value."""
-        if answer is None:
-            return cls.UNKNOWN
-        return cls.YES if answer else cls.NO
+        return _NAMED[answer]
+
+
+_NAMED: dict[bool | None, Verdict] = {True: Verdict.YES, False: Verdict.NO, None: Verdict.UNKNOWN}
 
 
 class Facet(StrEnum):
@@ -80,22 +81,33 @@ def any_of(tests: tuple[Test, ...]) -> Test:
     return either
 
 
-def all_of(tests: tuple[Test, ...]) -> Test:
-    """Kleene's AND over the tests, in the order given."""
+def all_of(tests: tuple[tuple[Test, bool], ...]) -> Test:
+    """Kleene's AND over tests, each with the answer wanted of it: False stands for NOT."""
     if len(tests) == 1:
-        return tests[0]
+        return tests[0][0] if tests[0][1] else none_of(tests[0][0])
+    (first, wanted), *others = tests or ((_true, True),)
+    first_refusal = not wanted
+    refuted = tuple((test, not wanted) for test, wanted in others)
 
     def every(item: Item) -> bool | None:
-        answer: bool | None = True
-        for test in tests:
+        answer: bool | None = first(item)  # apart from the loop, because most items are out after it
+        if answer is first_refusal:
+            return False
+        if answer is not None:
+            answer = True
+        for test, refusal in refuted:
             one = test(item)
-            if one is False:
+            if one is refusal:
                 return False
             if one is None:
                 answer = None
         return answer
 
     return every
+
+
+def _true(item: Item) -> bool:
+    return True
 
 
 def none_of(test: Test) -> Test:

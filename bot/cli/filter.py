@@ -70,9 +70,9 @@ def match(
 
     def one(text: str) -> Answer:
         matcher = filters.compile(text, now=moment, me=me, teams=rosters)
-        verdicts = [(item.get("number"), matcher.test(item), item) for item in matcher.order(rows)]
-        matched = [number for number, verdict, _ in verdicts if verdict]
-        unknown = [(number, item) for number, verdict, item in verdicts if verdict is None]
+        yes, maybe = matcher.sift(rows)
+        matched = [item.get("number") for item in matcher.order(yes)]
+        unknown = [(item.get("number"), item) for item in matcher.order(maybe)]
         lines = [str(number) for number in matched]
         lines += [
             f"{number} unknown: needs {', '.join(sorted(matcher.needs(item)))}" for number, item in unknown

@@ -14,7 +14,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real issues are n
 
 def rows(name: str) -> list[dict[str, Any]]:
     """The objects of a JSON Lines file."""
-    return [json.loads(line) for line in (DATA / name).read_text().splitlines()]
+    return [json.loads(line) for line in (DATA / name).read_text().split("\n") if line]
 
 
 @cache
@@ -27,4 +27,4 @@ def items() -> tuple[dict[str, Any], ...]:
 @cache
 def queries() -> tuple[str, ...]:
     """The queries people really use."""
-    return tuple(line.split("\t")[0] for line in (DATA / "real_queries.txt").read_text().splitlines())
+    return tuple(line.split("\t")[0] for line in (DATA / "real_queries.txt").read_text().split("\n") if line)
