@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Depends, Response
 
-from bot.demo import ids, shapes
 from bot.demo import records as r
+from bot.demo import shapes
 from bot.demo.auth import covered_repos
 from bot.demo.call import Call, answer, done, enter
 from bot.demo.core import at_least
@@ -267,9 +267,3 @@ async def meta() -> Response:
 async def zen() -> Response:
     """A wise word."""
     return Response("Keep it logically awesome.", media_type="text/plain")
-
-
-@router.get("/")
-async def root(call: Call = Depends(enter)) -> Response:
-    """The root of the API, for those who ask for JSON there."""
-    return answer({"current_user_url": f"{call.core.api_url}/user", "node": ids.node_id("user", 0)})

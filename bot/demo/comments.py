@@ -29,7 +29,7 @@ def comment_of(call: Call, grade: str = "read") -> r.Comment:
     return row
 
 
-@router.get(ROOT + "/issues/{number}/comments")
+@router.get(ROOT + "/issues/{number:int}/comments")
 async def list_comments(call: Call = Depends(enter)) -> Response:
     """An item's comments, oldest first."""
     _, row = call.issue()
@@ -38,7 +38,7 @@ async def list_comments(call: Call = Depends(enter)) -> Response:
     return paged(call, sorted(rows, key=lambda x: x.id), lambda x: shapes_issues.comment(call.core, x))
 
 
-@router.post(ROOT + "/issues/{number}/comments")
+@router.post(ROOT + "/issues/{number:int}/comments")
 async def create_comment(call: Call = Depends(enter)) -> Response:
     """A new comment; a locked conversation is for those with write access."""
     repo, row = call.issue("write")
@@ -130,19 +130,19 @@ def _unreact(call: Call, subject: deeds.Subject) -> Response:
     return done()
 
 
-@router.get(ROOT + "/issues/{number}/reactions")
+@router.get(ROOT + "/issues/{number:int}/reactions")
 async def issue_reactions(call: Call = Depends(enter)) -> Response:
     """Reactions on an item."""
     return _list(call, call.issue()[1])
 
 
-@router.post(ROOT + "/issues/{number}/reactions")
+@router.post(ROOT + "/issues/{number:int}/reactions")
 async def react_to_issue(call: Call = Depends(enter)) -> Response:
     """React to an item."""
     return _react(call, call.issue("write")[1])
 
 
-@router.delete(ROOT + "/issues/{number}/reactions/{reaction}")
+@router.delete(ROOT + "/issues/{number:int}/reactions/{reaction}")
 async def unreact_issue(call: Call = Depends(enter)) -> Response:
     """Take a reaction back."""
     return _unreact(call, call.issue("write")[1])

@@ -54,6 +54,7 @@ class Core:
         self.url = url.rstrip("/")
         self.salt = salt
         self.numeric_links = True
+        self.search_lag = timedelta()
         self.tables = Tables()
         self.faults = Faults()
         self.limits = Limits()

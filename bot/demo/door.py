@@ -23,7 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API = re.compile(
-    r"^/(repos|repositories|user|users|app|apps|installation|search|orgs|organizations|graphql|app-manifests|rate_limit|meta|zen)(/|$)"
+    r"^/(repos|repositories|user|users|app|apps|installation|search|orgs|organizations|graphql|app-manifests|applications|issues|rate_limit|meta|zen)(/|$)"
 )
 FREE = re.compile(r"^/(rate_limit|meta|zen|app-manifests)(/|$)|^/app/installations/\d+/access_tokens$")
 NOT_A_WRITE = re.compile(r"^/(graphql|app-manifests|login|app/installations/\d+/access_tokens|app/hook)")

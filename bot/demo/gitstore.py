@@ -73,7 +73,7 @@ def _make_bare(path: Path, default_branch: str) -> None:
         "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
         "[http]\n\treceivepack = true\n"
         "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\tallowReachableSHA1InWant = true\n"
-        "[receive]\n\tdenyDeleteCurrent = refuse\n\tadvertisePushOptions = true\n[gc]\n\tauto = 0\n"
+        "[receive]\n\thideRefs = refs/pull\n\tdenyDeleteCurrent = refuse\n\tadvertisePushOptions = true\n[gc]\n\tauto = 0\n"
     )
     # HEAD last: a half-made repository is made again.
     (path / "HEAD").write_text(f"ref: refs/heads/{default_branch}\n")
@@ -87,9 +87,16 @@ class BareRepo:
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run git here; raises GitFault with git's own words."""
+        return self._run(arguments, stdin, environment())
+
+    def with_index(self, index: str, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run git here on an index file of its own."""
+        return self._run(arguments, stdin, environment() | {"GIT_INDEX_FILE": str(self.path / index)})
+
+    def _run(self, arguments: Sequence[str], stdin: bytes, env: dict[str, str]) -> bytes:
         done = subprocess.run(
             ["git", "--git-dir", str(self.path), *arguments],
-            input=stdin, capture_output=True, env=environment(), check=False,
+            input=stdin, capture_output=True, env=env, check=False,
         )  # fmt: skip
         if done.returncode != 0:
             raise GitFault(done.stderr.decode(errors="replace").strip() or f"git {arguments[0]} failed")

@@ -118,7 +118,7 @@ def one_issue(call: Call, repo: r.Repo, row: r.Issue) -> dict[str, Any]:
     return {**shapes_issues.issue(call.core, row, repo), **shapes_issues.closed_by(call.core, row)}
 
 
-@router.get(ROOT + "/issues/{number}")
+@router.get(ROOT + "/issues/{number:int}")
 async def get_issue(call: Call = Depends(enter)) -> Response:
     """One issue or pull request."""
     repo, row = call.issue()
@@ -174,7 +174,7 @@ def _names(value: object) -> list[str]:
     return [str(x) for x in names]
 
 
-@router.patch(ROOT + "/issues/{number}")
+@router.patch(ROOT + "/issues/{number:int}")
 async def edit_issue(call: Call = Depends(enter)) -> Response:
     """Title, body, state, labels, assignees, milestone; the author or those who may triage."""
     repo, row = call.issue("write")
@@ -210,7 +210,7 @@ def _check_state(body: dict[str, Any]) -> None:
         raise invalid("Issue", "state_reason")
 
 
-@router.put(ROOT + "/issues/{number}/lock")
+@router.put(ROOT + "/issues/{number:int}/lock")
 async def lock_issue(call: Call = Depends(enter)) -> Response:
     """Lock the conversation."""
     repo, row = call.issue("write")
@@ -222,7 +222,7 @@ async def lock_issue(call: Call = Depends(enter)) -> Response:
     return done()
 
 
-@router.delete(ROOT + "/issues/{number}/lock")
+@router.delete(ROOT + "/issues/{number:int}/lock")
 async def unlock_issue(call: Call = Depends(enter)) -> Response:
     """Unlock the conversation."""
     repo, row = call.issue("write")
@@ -231,7 +231,7 @@ async def unlock_issue(call: Call = Depends(enter)) -> Response:
     return done()
 
 
-@router.get(ROOT + "/issues/{number}/events")
+@router.get(ROOT + "/issues/{number:int}/events")
 async def issue_events(call: Call = Depends(enter)) -> Response:
     """What happened to an issue."""
     _, row = call.issue()
@@ -247,7 +247,7 @@ async def repository_events(call: Call = Depends(enter)) -> Response:
     return paged(call, rows, lambda x: _event_with_issue(call, x, repo))
 
 
-@router.get(ROOT + "/issues/events/{number}")
+@router.get(ROOT + "/issues/events/{number:int}")
 async def one_event(call: Call = Depends(enter)) -> Response:
     """One event."""
     repo = call.repo("issues:read", "pull_requests:read")
@@ -262,7 +262,7 @@ def _event_with_issue(call: Call, row: r.Event, repo: r.Repo) -> dict[str, Any]:
     return {**shapes_issues.event(call.core, row), "issue": shapes_issues.issue(call.core, parent, repo)}
 
 
-@router.get(ROOT + "/issues/{number}/timeline")
+@router.get(ROOT + "/issues/{number:int}/timeline")
 async def timeline(call: Call = Depends(enter)) -> Response:
     """Events and comments in one order."""
     _, row = call.issue()

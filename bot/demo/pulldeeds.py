@@ -262,7 +262,9 @@ def drop_reviewers(core: Core, row: r.Issue, logins: list[str], teams: list[str]
     pull.team_reviewers = [x for x in pull.team_reviewers if x not in teams]
     core.tables.pulls.put(pull)
     deeds.touch(core, row)
-    deeds.announce(core, row, "review_request_removed", actor)
+    for login in logins:
+        who = shapes.simple_user(core, login)
+        deeds.announce(core, row, "review_request_removed", actor, requested_reviewer=who)
 
 
 def submit_review(

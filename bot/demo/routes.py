@@ -4,12 +4,31 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from bot.demo import accounts, apps, comments, issues, vocabulary
+from bot.demo import (
+    accounts,
+    apps,
+    checks,
+    comments,
+    git,
+    gitdata,
+    graphql,
+    issues,
+    oauth,
+    pages,
+    pulls,
+    reviews,
+    search,
+    vocabulary,
+)  # fmt: skip
 from bot.demo.core import Core
 from bot.demo.door import ASGIApp, Door
 from bot.demo.refusal import Refusal
 
-ROUTERS = [accounts.router, apps.router, comments.router, issues.router, vocabulary.router]
+# Pages come last: `/{owner}/{name}` would take nearly every path. Checks and pulls stand before commits by any name.
+ROUTERS = [
+    accounts.router, apps.router, comments.router, issues.router, vocabulary.router, reviews.router, pulls.router,
+    checks.router, gitdata.router, search.router, graphql.router, oauth.router, git.router, pages.router,
+]  # fmt: skip
 
 
 def build(core: Core) -> ASGIApp:

@@ -155,14 +155,14 @@ def _body_names(call: Call) -> list[str]:
     return [str(x) for x in flat]
 
 
-@router.get(ROOT + "/issues/{number}/labels")
+@router.get(ROOT + "/issues/{number:int}/labels")
 async def issue_labels(call: Call = Depends(enter)) -> Response:
     """An issue's labels."""
     _, row = call.issue()
     return paged(call, shapes_issues.labels(call.core, row), lambda x: x)
 
 
-@router.post(ROOT + "/issues/{number}/labels")
+@router.post(ROOT + "/issues/{number:int}/labels")
 async def add_labels(call: Call = Depends(enter)) -> Response:
     """Add labels."""
     repo, row = call.issue("write")
@@ -172,7 +172,7 @@ async def add_labels(call: Call = Depends(enter)) -> Response:
     return answer(shapes_issues.labels(call.core, row))
 
 
-@router.put(ROOT + "/issues/{number}/labels")
+@router.put(ROOT + "/issues/{number:int}/labels")
 async def replace_labels(call: Call = Depends(enter)) -> Response:
     """Replace the labels."""
     repo, row = call.issue("write")
@@ -181,7 +181,7 @@ async def replace_labels(call: Call = Depends(enter)) -> Response:
     return answer(shapes_issues.labels(call.core, row))
 
 
-@router.delete(ROOT + "/issues/{number}/labels")
+@router.delete(ROOT + "/issues/{number:int}/labels")
 async def clear_labels(call: Call = Depends(enter)) -> Response:
     """Remove all labels."""
     repo, row = call.issue("write")
@@ -190,7 +190,7 @@ async def clear_labels(call: Call = Depends(enter)) -> Response:
     return done()
 
 
-@router.delete(ROOT + "/issues/{number}/labels/{label:path}")
+@router.delete(ROOT + "/issues/{number:int}/labels/{label:path}")
 async def remove_one_label(call: Call = Depends(enter)) -> Response:
     """Remove one label; 404 when the issue does not carry it."""
     repo, row = call.issue("write")
@@ -225,7 +225,7 @@ def _body_logins(call: Call) -> list[str]:
     return [value] if isinstance(value, str) else [x for x in value if isinstance(x, str)]
 
 
-@router.post(ROOT + "/issues/{number}/assignees")
+@router.post(ROOT + "/issues/{number:int}/assignees")
 async def add_assignees(call: Call = Depends(enter)) -> Response:
     """Assign people."""
     repo, row = call.issue("write")
@@ -235,7 +235,7 @@ async def add_assignees(call: Call = Depends(enter)) -> Response:
     return answer(shapes_issues.issue(call.core, row, repo), 201)
 
 
-@router.delete(ROOT + "/issues/{number}/assignees")
+@router.delete(ROOT + "/issues/{number:int}/assignees")
 async def remove_assignees(call: Call = Depends(enter)) -> Response:
     """Unassign people."""
     repo, row = call.issue("write")
@@ -275,7 +275,7 @@ def _milestone_of(call: Call, repo: r.Repo) -> r.Milestone:
     return row
 
 
-@router.get(ROOT + "/milestones/{number}")
+@router.get(ROOT + "/milestones/{number:int}")
 async def get_milestone(call: Call = Depends(enter)) -> Response:
     """One milestone."""
     repo = call.repo("issues:read", "pull_requests:read")
@@ -306,7 +306,7 @@ def _due(value: Any) -> str | None:
         raise invalid("Milestone", "due_on") from fault
 
 
-@router.patch(ROOT + "/milestones/{number}")
+@router.patch(ROOT + "/milestones/{number:int}")
 async def edit_milestone(call: Call = Depends(enter)) -> Response:
     """Rename, close or reopen a milestone; the `updated_at` of its issues stays."""
     repo = call.repo("issues:write", "pull_requests:write")
@@ -326,7 +326,7 @@ async def edit_milestone(call: Call = Depends(enter)) -> Response:
     return answer(shape)
 
 
-@router.delete(ROOT + "/milestones/{number}")
+@router.delete(ROOT + "/milestones/{number:int}")
 async def delete_milestone(call: Call = Depends(enter)) -> Response:
     """Delete a milestone; its issues stay without one."""
     repo = call.repo("issues:write", "pull_requests:write")
