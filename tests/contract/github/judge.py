@@ -33,7 +33,7 @@ def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or bool(re.fullmatch(r"[a-z][a-z0-9+.-]*:[^\s\[\]{}]*", value))
 
 
-class Misfit(AssertionError):
+class Misfit(AssertionError):  # noqa: N818
     """Something that GitHub's description does not allow."""
 
 
