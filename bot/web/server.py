@@ -15,6 +15,7 @@ from bot.web.auth import no_forgery
 from bot.web.context import WebContext
 from bot.web.cookies import Cookies
 from bot.web.guard import LOOPBACK, Guard
+from bot.web.rate import Rates
 from bot.web.roles import Roles
 
 __all__ = ["WebContext", "create_app"]
@@ -34,6 +35,7 @@ def create_app(context: WebContext) -> FastAPI:
     )  # fmt: skip
     app.state.context = context
     app.state.cookies = Cookies(settings)
+    app.state.rates = Rates(settings.api_rate)
     app.state.roles = Roles(context.identity) if context.identity else None
     app.add_middleware(Guard, settings=settings)
     problems.install(app)

@@ -1,0 +1,159 @@
+"""What the API answers: the shapes of SPEC §9."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from bot.model.job import JobSpec
+from bot.model.run import Job, JobStatus, RunItem, RunStatus, Session, SessionStatus, TriggerKind
+from bot.store.answers import ToldJob, ToldRun
+
+
+class RunOut(BaseModel):
+    """A run."""
+
+    id: int
+    job: str = Field(description="The job's name.")
+    repository: str = Field(description="owner/name")
+    status: RunStatus
+    trigger: TriggerKind
+    by: str | None = Field(None, description="Who or what made it fire.")
+    dry_run: bool
+    number: int | None = Field(None, description="The one item it is about; none for a whole round.")
+    scheduled_for: datetime | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    duration_ms: int | None = None
+    lag_ms: int | None = Field(None, description="From due to recorded.")
+    items_found: int
+    items_processed: int
+    items_skipped: int
+    items_deferred: int
+    items_failed: int
+    items_quiet: int = Field(description="Of those processed: ended well and delivered nothing.")
+    cost: float = Field(description="US dollars.")
+    reason: str | None = Field(None, description="Why it was skipped, cancelled or waits.")
+    error: str | None = None
+    session_ids: list[int]
+
+    @classmethod
+    def of(cls, told: ToldRun) -> RunOut:
+        """Tell a run."""
+        run = told.run
+        return cls.model_validate(
+            run.model_dump()
+            | {
+                "job": told.job,
+                "repository": told.repository.full_name,
+                "duration_ms": run.duration_ms,
+                "lag_ms": run.lag_ms,
+                "session_ids": told.session_ids,
+            }
+        )
+
+
+class JobOut(BaseModel):
+    """A job with its newest runs: five in lists, twenty on its own page."""
+
+    id: int
+    name: str
+    repository: str = Field(description="owner/name")
+    spec: dict[str, Any] = Field(description="The JobSpec, defaults filled in.")
+    status: JobStatus
+    source: str = Field(description="api, or file: then the repository's file is the place to change it.")
+    source_path: str | None = None
+    source_line: int | None = None
+    error: str | None = Field(None, description="Why a stored job can no longer fire.")
+    pause_reason: str | None = None
+    next_run_at: datetime | None = None
+    last_run_at: datetime | None = None
+    last_run_status: RunStatus | None = None
+    run_count: int
+    error_count: int
+    created_at: datetime
+    updated_at: datetime
+    last_runs: list[RunOut]
+
+    @classmethod
+    def of(cls, told: ToldJob) -> JobOut:
+        """Tell a job."""
+        runs = [
+            RunOut.of(ToldRun(run, told.job.name, told.repository, told.session_ids.get(run.id, [])))
+            for run in told.runs
+        ]
+        more = {"repository": told.repository.full_name, "spec": whole_spec(told.job), "last_runs": runs}
+        return cls.model_validate(told.job.model_dump() | more)
+
+
+def whole_spec(job: Job) -> dict[str, Any]:
+    """A job's spec with its defaults; as stored where it is no longer valid."""
+    try:
+        spec = JobSpec.model_validate(job.spec)
+    except ValidationError:
+        return job.spec
+    told = spec.model_dump(mode="json", exclude_none=True)
+    if (
+        "idle" not in spec.limits.model_fields_set
+    ):  # its default may be longer than a short timeout, and then is not sent back
+        told["limits"].pop("idle", None)
+    return told | {"status": job.status}
+
+
+class ItemOut(BaseModel):
+    """What a run decided about a matching item, and why."""
+
+    number: int
+    title: str
+    verdict: str = Field(description="picked, skipped or deferred")
+    reason: str
+
+    @classmethod
+    def of(cls, item: RunItem) -> ItemOut:
+        """Tell a verdict."""
+        return cls.model_validate(item.model_dump())
+
+
+class SessionOut(BaseModel):
+    """One agent at work on one item."""
+
+    id: int
+    run_id: int
+    job: str
+    repository: str
+    number: int = Field(description="The item; 0 for codebase and custom.")
+    is_pull: bool
+    title: str
+    url: str
+    attempt: int
+    status: SessionStatus
+    reason: str | None = None
+    failure: str | None = None
+    engine: str | None = None
+    model: str | None = None
+    turns: int
+    tokens_in: int
+    tokens_out: int
+    cost: float = Field(description="US dollars.")
+    duration_ms: int | None = None
+    comment_url: str | None = None
+    queued_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    prompt: str | None = Field(None, description="The resolved prompt; not shown to the public.")
+    decision: dict[str, Any] | None = Field(None, description="Actions applied, and refused with the reason.")
+
+    @classmethod
+    def of(cls, session: Session, told: ToldRun, *, full: bool) -> SessionOut:
+        """Tell a session; without `full`, as the public may see it."""
+        row = session.model_dump() | {
+            "job": told.job,
+            "repository": told.repository.full_name,
+            "duration_ms": session.duration_ms,
+        }
+        if not full:
+            row |= {"prompt": None, "decision": None, "reason": None, "failure": None}
+        return cls.model_validate(row)
