@@ -67,10 +67,12 @@ class Tracker(Protocol):
         now: datetime,
         *,
         number: int | None = None,
+        discussed: bool = False,
     ) -> Found | Refusal:
-        """Fetch the items that match; pull requests carry their `/pulls` fields where a term or a head needs them.
+        """Fetch the items that match; pull requests carry their `/pulls` fields.
 
-        With `number`, look at that one item only: it is found if it matches.
+        With `number`, look at that one item only: it is found if it matches. With `discussed`, pull requests carry
+        the number of their comments too, which the cheapest list of them does not tell.
         """
         ...
 
@@ -120,9 +122,7 @@ class Publisher(Protocol):
         """Do one allowed action other than a comment. `head` is the commit a review or check speaks of."""
         ...
 
-    async def undo(
-        self, repository: RepositoryRef, number: int, kind: str, target_id: str, before: Any, after: Any
-    ) -> Refusal | None:
+    async def undo(self, repository: RepositoryRef, effect: Effect) -> Refusal | None:
         """Take one recorded effect back: delete or minimise a comment, restore labels, state, assignees, milestone."""
         ...
 

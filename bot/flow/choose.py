@@ -82,7 +82,10 @@ async def _look(place: Place, crew: Choosers, now: datetime) -> Found | Refusal:
         return Found(items=(_whole(place),))
     if place.run.number is None or place.run.trigger not in BY_HAND:
         query = spec.query or "is:open"
-        return await crew.tracker.matching(place.ref, query, spec.target, now, number=place.run.number)
+        discussed = spec.target == "prs" and spec.again_rule == "on-update"
+        return await crew.tracker.matching(
+            place.ref, query, spec.target, now, number=place.run.number, discussed=discussed
+        )
     item = await crew.tracker.item(place.ref, place.run.number)
     return item if isinstance(item, Refusal) else Found(items=(item,), examined=1, requests=1)
 
