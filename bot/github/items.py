@@ -123,7 +123,16 @@ class GitHubTracker:
             facts = answer.object
         teams = await self._teams(repository, parsed) if Facet.TEAMS in needs else {}
         return _Hunt(
-            repository, parsed, target, now, me, facts, teams, Enricher(self.client, repository), now, requests
+            repository,
+            parsed,
+            target,
+            now,
+            me,
+            facts,
+            teams,
+            Enricher(self.client, repository),
+            now,
+            requests,
         )
 
     async def _teams(self, repository: RepositoryRef, query: filters.Query) -> dict[str, list[str]]:
@@ -195,7 +204,7 @@ class GitHubTracker:
         """Fetch what was updated since: a 304 under the same token, a page of one otherwise, where nothing was."""
         params = {
             "state": "all",
-            "since": kept.watermark,
+            "since": kept.since,
             "sort": "updated",
             "direction": "asc",
             "per_page": 100,

@@ -22,6 +22,7 @@ ROWS = 4_000
 OLD = timedelta(hours=12)
 
 
+SECONDS = "%Y-%m-%dT%H:%M:%SZ"
 SETTLED = timedelta(seconds=5)
 """Times have whole seconds: what was updated so shortly before we looked may have changed again in the same second."""
 _TELLING = ("title", "body", "state", "labels", "assignees", "milestone", "updated_at", "draft", "locked")
@@ -38,13 +39,15 @@ class Remembered:
     pulls: bool = False
 
     @property
-    def watermark(self) -> str:
-        """The newest update we know of."""
-        return max(str(row.get("updated_at") or "") for row in self.rows.values())
+    def since(self) -> str:
+        """From when on updates are news: the newest we know of, or the second after it once that has settled."""
+        newest = max(str(row.get("updated_at") or "") for row in self.rows.values())
+        after = datetime.fromisoformat(newest.replace("Z", "+00:00")) + timedelta(seconds=1)
+        return newest if after > self.looked - SETTLED else after.strftime(SECONDS)
 
     def take(self, changed: list[Row], looked: datetime) -> None:
         """Put in what was updated since; a row that is as it was keeps what was learnt of it."""
-        unsure = (self.looked - SETTLED).strftime("%Y-%m-%dT%H:%M:%SZ")
+        unsure = (self.looked - SETTLED).strftime(SECONDS)
         for row in changed:
             number = int(row["number"])
             old = self.rows.get(number)
