@@ -1,10 +1,10 @@
 """What the operator allows at most: a job above a ceiling is refused with the ceiling's name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice, pairwise
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,7 +16,8 @@ from bot.model.job import JobSpec
 from bot.model.limits import Dollars
 from bot.model.part import Part, refuse
 
-_SAMPLE = 3_000
+_SAMPLE = 800
+"""Fires looked at to tell how often a job fires: two years of a daily one."""
 _NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +45,11 @@ class Ceilings(Part):
         default=None, ge=1, description="Scheduled fires of one job in any 24 hours."
     )
     minimum_period: Duration = timedelta(minutes=1)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], shortest_seconds: int = 60) -> Self:
+        """Read the operator's settings; raises pydantic's ValidationError for ceilings that cannot be."""
+        return cls.model_validate({"minimum_period": f"{max(60, shortest_seconds)}s", **given})
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -102,7 +108,10 @@ def _too_often(spec: JobSpec, ceilings: Ceilings) -> Iterator[Objection]:
     Judged in UTC, so that the days on which clocks are set refuse nobody.
     """
     schedule = Schedule(spec.on, "UTC", anchor=_NEW_YEAR)
-    fires = [occasion.nominal for occasion in islice(schedule.occasions(_NEW_YEAR), _SAMPLE)]
+    fires = [
+        occasion.nominal
+        for occasion in islice(schedule.occasions(_NEW_YEAR), max(_SAMPLE, (ceilings.runs_per_day or 0) + 1))
+    ]
     shortest = min((later - earlier for earlier, later in pairwise(fires)), default=None)
     if shortest is None:
         return

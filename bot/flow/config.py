@@ -7,11 +7,13 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-from bot.flow.document import Mapping, Node, Place, Scalar, UnreadableError, plain, read_document
-from bot.flow.document import Sequence as Listed
+from bot.flow.document import UnreadableError, read_document
+from bot.flow.layers import merge
 from bot.flow.refusal import objections, where_of
 from bot.flow.review import Surroundings, review
-from bot.model.fault import Fault, Objection, Where
+from bot.flow.tree import Mapping, Node, Place, Scalar, is_null, nulls, plain_of
+from bot.flow.tree import Sequence as Listed
+from bot.model.fault import Fault, Objection
 from bot.model.job import JobSpec
 from bot.model.schedule import JOB_NAME, After
 
@@ -19,7 +21,6 @@ TOP_KEYS = ("version", "defaults", "jobs")
 NOT_FOR_DEFAULTS = ("description", "on", "target", "filter", "command", "prompt", "expires", "status")
 DEFAULT_KEYS = tuple(key for key in JobSpec.model_fields if key not in NOT_FOR_DEFAULTS)
 _MAIN = re.compile(r"(^|/)\.github/roundsman\.ya?ml$")
-_ENGINES_OWN = ("model", "permission_mode", "allowed_tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _top(document: Mapping) -> Iterator[Fault]:
         yield _fault(version[1].place, "version", "an unknown version", "write version: 1")
     for key in ("defaults", "jobs"):
         node = document.get(key)
-        if node is not None and not isinstance(node, Mapping) and not _is_null(node):
+        if node is not None and not isinstance(node, Mapping) and not is_null(node):
             yield _fault(node.place, key, "not a mapping", f"write keys with values under {key}:")
 
 
@@ -184,7 +185,7 @@ def _drafts(
 def _job(draft: _Draft, around: Surroundings, faults: list[Fault]) -> ConfiguredJob | None:
     """Build one job; its faults are placed where the key stands, be it in the job or in defaults."""
     where = f"jobs.{draft.name}"
-    empty = list(_nulls(draft.node, ()))
+    empty = [Objection(null, "no value", "write one, or remove the key") for null in nulls(draft.node)]
     faults += [_placed(each, draft.node, {}, where) for each in empty]
     unset = {str(each.where[0]) for each in empty if len(each.where) == 1}
     given = plain_of(draft.node.without(*unset))
@@ -221,51 +222,6 @@ def _built(given: dict[str, object], around: Surroundings) -> tuple[list[Objecti
     ], None
 
 
-def plain_of(node: Mapping) -> dict[str, object]:
-    """Give a mapping as Python's own values."""
-    return {key: plain(value) for key, (_, value) in node.entries.items()}
-
-
-def _nulls(node: Node, where: Where) -> Iterator[Objection]:
-    """Refuse keys without a value: nobody can tell whether the default or nothing is meant."""
-    match node:
-        case Scalar(value=None):
-            yield Objection(where, "no value", "write one, or remove the key")
-        case Listed(items=items):
-            for place, item in enumerate(items):
-                yield from _nulls(item, (*where, place))
-        case Mapping(entries=entries):
-            for key, (_, value) in entries.items():
-                yield from _nulls(value, (*where, key))
-        case Scalar():
-            pass
-
-
-def merge(below: Mapping, above: Mapping) -> Mapping:
-    """Lay one layer over another: `agent`, `limits`, `budget` and `variables` key by key, all else whole.
-
-    An agent that names another engine leaves behind the model, permissions and tools meant for the one below.
-    """
-    entries = dict(below.entries)
-    for key, (place, value) in above.entries.items():
-        under = entries[key][1] if key in entries else None
-        if (
-            key in ("agent", "limits", "budget", "variables")
-            and isinstance(under, Mapping)
-            and isinstance(value, Mapping)
-        ):
-            if key == "agent" and _engine(value) not in (None, _engine(under)):
-                under = under.without(*_ENGINES_OWN)
-            value = merge(under, value)
-        entries[key] = (place, value)
-    return Mapping(entries, above.place)
-
-
-def _engine(agent: Mapping) -> object:
-    node = agent.get("engine")
-    return node.value if isinstance(node, Scalar) else None
-
-
 def _circles(jobs: Iterable[ConfiguredJob], drafts: Iterable[_Draft]) -> Iterator[Fault]:
     """Refuse jobs that follow each other in a circle, once for each job of it."""
     after = {job.name: [t.after.job for t in job.spec.on if isinstance(t, After)] for job in jobs}
@@ -300,7 +256,7 @@ def _placed(objection: Objection, node: Mapping, given: object, prefix: str) -> 
     for part in where:
         if isinstance(here, Mapping) and part in here.entries:
             key_place, here = here.entries[str(part)]
-            place = key_place if objection.message.startswith("unknown key") or _is_null(here) else here.place
+            place = key_place if objection.message.startswith("unknown key") or is_null(here) else here.place
         elif isinstance(here, Listed) and isinstance(part, int) and part < len(here.items):
             here = here.items[part]
             place = here.place
@@ -327,7 +283,3 @@ def _once(faults: Iterable[Fault]) -> list[Fault]:
 def _near(key: str, known: Iterable[str]) -> str:
     near = get_close_matches(key, list(known), n=1, cutoff=0.65)
     return f"did you mean {near[0]!r}?" if near else ""
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None

@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from bot.flow.tree import Mapping, Node, Place, Scalar, Sequence
 from bot.model.fault import Fault
 from bot.model.variables import WrittenFloat
 
@@ -39,65 +40,6 @@ _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands; line and column count from 1."""
-
-    path: str
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A single value."""
-
-    value: Any
-    place: Place
-    size: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    items: tuple["Node", ...]
-    place: Place
-    size: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """Keys, each with the place it is written at and its value."""
-
-    entries: dict[str, tuple[Place, "Node"]]
-    place: Place
-    size: int = 1
-
-    def get(self, key: str) -> "Node | None":
-        """Return the value of a key."""
-        entry = self.entries.get(key)
-        return entry[1] if entry else None
-
-    def without(self, *keys: str) -> "Mapping":
-        """Return it without some keys."""
-        return Mapping({k: v for k, v in self.entries.items() if k not in keys}, self.place)
-
-
-Node = Scalar | Sequence | Mapping
-
-
-def plain(node: Node) -> Any:
-    """Give the tree as Python's own values."""
-    match node:
-        case Scalar(value=value):
-            return value
-        case Sequence(items=items):
-            return [plain(item) for item in items]
-        case Mapping(entries=entries):
-            return {key: plain(value) for key, (_, value) in entries.items()}
 
 
 class UnreadableError(Exception):

@@ -9,6 +9,7 @@ import operator
 import warnings
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Literal
 
 from bot.model.part import refuse
@@ -53,6 +54,7 @@ _COUNT: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _GRAMMAR = 'use names, numbers, "words", < <= == != >= >, in (…), and, or, not, + - %'
 
 
+@lru_cache(maxsize=1024)
 def check_condition(text: str) -> str:
     """Return the expression when it can be evaluated, else refuse it with what is wrong in it."""
     if _kind(_parse(text)) != "truth":

@@ -6,6 +6,7 @@ Source: https://pubs.opengroup.org/onlinepubs/9699919799/utilities/crontab.html
 """
 
 import re
+from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,10 +88,12 @@ class CronLine:
                 day = _first_of_next_month(day)
                 continue
             if self.names(day):
-                for at in self.times:
+                first = bisect_left(self.times, start.time()) if day == start.date() else 0
+                for at in self.times[first:]:
                     wall = datetime.combine(day, at)
-                    if start <= wall < end:
-                        yield wall
+                    if wall >= end:
+                        return
+                    yield wall
             if day == date.max:
                 return
             day += timedelta(days=1)

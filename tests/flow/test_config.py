@@ -1,6 +1,6 @@
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from bot.cli import app
 from bot.flow.ceilings import Ceilings
 from bot.flow.config import Configuration, Source, read_configuration
-from bot.flow.document import UnreadableError, plain, read_document
+from bot.flow.document import UnreadableError, read_document
 from bot.flow.review import Surroundings
 from bot.flow.schema import file_schema, reference
+from bot.flow.tree import plain
 from bot.model.job import JobSpec
 from commands.catalog import Catalog
 
@@ -315,6 +317,16 @@ def test_no_job_exceeds_a_ceiling(keys: str, expected: str | None) -> None:
     found = job(keys + base, ceilings=Ceilings.model_validate(CEILINGS))
     assert len(found) == (expected is not None), found
     assert expected is None or expected in found[0]
+
+
+def test_ceilings_come_from_the_operators_settings() -> None:
+    """The shortest period of the settings holds unless the ceilings say otherwise; nonsense is refused."""
+    assert Ceilings.of({}, 900).minimum_period == timedelta(minutes=15)
+    assert Ceilings.of({"minimum_period": "1h"}, 900).minimum_period == timedelta(hours=1)
+    assert Ceilings.of({}, 1).minimum_period == timedelta(minutes=1)
+    for wrong in ({"engines": ["gpt"]}, {"max_item": 3}, {"minimum_period": "30s"}, {"budget": {"day": -1}}):
+        with pytest.raises(ValidationError):
+            Ceilings.of(wrong)
 
 
 def test_what_the_operator_never_configured_is_refused() -> None:

@@ -7,6 +7,8 @@ from itertools import pairwise, takewhile
 
 import pytest
 import pytz
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.flow.schedule import cron_fires
 from bot.flow.zone import at_wall, stretches_from
@@ -197,3 +199,85 @@ def test_days_are_named_by_the_zones_own_calendar() -> None:
     )
     assert [f"{fire:%a %H:%M}" for fire in fires] == ["Sun 20:00", "Sun 20:00"]
     assert fires[0].date() == date(2026, 11, 22)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> tuple[str, list[int], list[int], set[int] | None, set[int] | None, bool]:
+    """A cron line with what it means: minutes, hours, days, weekdays (None: any), and whether it is wild."""
+
+    def numbers(low: int, high: int) -> list[int]:
+        return sorted(draw(st.sets(st.integers(low, high), min_size=1, max_size=4)))
+
+    step = draw(st.sampled_from([7, 15, 20, 30]))
+    minute, minutes = draw(
+        st.sampled_from([("*", list(range(60))), (f"*/{step}", list(range(0, 60, step))), ("", [])])
+    )
+    hour, hours = draw(
+        st.sampled_from([("*", list(range(24))), ("*/3", list(range(0, 24, 3))), ("", []), ("", [])])
+    )
+    minutes, hours = minutes or numbers(0, 59), hours or numbers(0, 23)
+    days = set(numbers(1, 31)) if draw(st.booleans()) else None
+    weekdays = set(numbers(0, 6)) if draw(st.booleans()) else None
+    written = [
+        minute or ",".join(map(str, minutes)),
+        hour or ",".join(map(str, hours)),
+        ",".join(map(str, sorted(days))) if days else "*",
+        "*",
+        ",".join(map(str, sorted(weekdays))) if weekdays else "*",
+    ]
+    return " ".join(written), minutes, hours, days, weekdays, bool(minute or hour)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    lines(), st.sampled_from([zone for zone in pytz.all_timezones if not zone.startswith("Etc/")]), st.data()
+)
+def test_any_line_in_any_zone(
+    line: tuple[str, list[int], list[int], set[int] | None, set[int] | None, bool],
+    zone: str,
+    data: st.DataObject,
+) -> None:
+    """Random lines around random settings of random clocks fire exactly as a walk over real minutes says."""
+    text, minutes, hours, days, weekdays, wild = line
+    shift = (
+        data.draw(st.sampled_from(shifts(zone)))
+        if shifts(zone)
+        else (FROM + timedelta(days=99), *[_first_offset(zone)] * 2)
+    )
+
+    def named(day: date) -> bool:
+        if days is None and weekdays is None:
+            return True
+        return (days is not None and day.day in days) or (
+            weekdays is not None and day.isoweekday() % 7 in weekdays
+        )
+
+    shown: dict[datetime, datetime] = {}
+    fires = set()
+    for (real, wall), (_, was) in zip(walked(shift)[1:], walked(shift), strict=False):
+        if wild:
+            if named(wall.date()) and wall.minute in minutes and wall.hour in hours:
+                fires.add(real)
+            continue
+        between = [
+            was + MINUTE * n for n in range(1, int((wall - was) / MINUTE) + 1)
+        ]  # more than one in a gap
+        for time_of_day in between:
+            first = time_of_day not in shown
+            shown.setdefault(time_of_day, real)
+            if (
+                first
+                and named(time_of_day.date())
+                and time_of_day.minute in minutes
+                and time_of_day.hour in hours
+            ):
+                fires.add(real)
+        shown.setdefault(wall, real)
+    low, high = shift[0] - AROUND / 2, shift[0] + AROUND / 2
+    assert ours(zone, text, low, high) == sorted(fire for fire in fires if low <= fire < high)
+
+
+def _first_offset(zone: str) -> timedelta:
+    offset = pytz.timezone(zone).fromutc(naive(FROM)).utcoffset()
+    assert offset is not None
+    return offset
