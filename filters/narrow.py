@@ -230,7 +230,7 @@ def _of_pattern(name: str, pattern: Pattern, text: str) -> Narrow:
     if name == "head":
         return PR
     if name == "label":
-        plain = not (pattern.wild or pattern.nothing or "," in text)
+        plain = not (pattern.wild or pattern.nothing or "," in text or text != text.strip())
         return Narrow(labels=frozenset({text})) if plain else NOTHING
     if name == "milestone":
         return Narrow(
@@ -311,7 +311,8 @@ def _whole(literal: Literal, value: Value) -> bool:
             return meaning.key in _FIELDS
         return meaning.key in _OPPOSITE
     if isinstance(meaning, Login):
-        return not meaning.bot
+        # A server that takes a bot for a user of the same name must not decide who wrote; checking costs nothing.
+        return name == "mentions" or meaning.anything or meaning.nothing
     return True
 
 

@@ -46,7 +46,7 @@ class _Reader:
         self.text = text
         self.at = 0
         self.faults: list[Diagnostic] = []
-        self.denials = 0  # how many NOTs stand around the place we read
+        self.denials = 0  # how many NOTs stand before the operand we read
         self.hints = 0
         self.sorted: Term | None = None
 
@@ -196,7 +196,9 @@ class _Reader:
             self.too_deep(start)
         self.at += 1
         count = len(self.faults)
+        denials, self.denials = self.denials, 0  # `-(in:title crash)` denies the group, not its scope
         inner = self.group(depth + 1)
+        self.denials = denials
         if self.at >= len(self.text):
             self.fault(
                 start, start + 1, "unbalanced-parenthesis", "this ( is never closed", "close it with )", None
