@@ -40,7 +40,8 @@ def due(schedule: Schedule, since: datetime, now: datetime, catch_up: CatchUp) -
             chosen = [occasion for occasion in recent if occasion.due >= now - PUNCTUAL][-1:]
         case _:
             assert_never(catch_up.mode)
-    left = [occasion for occasion in occasions if occasion not in set(chosen)]
+    taken = set(chosen)
+    left = [occasion for occasion in occasions if occasion not in taken]
     return Due(tuple(chosen), tuple(left[-MOST_REPORTED:]))
 
 

@@ -113,13 +113,13 @@ def parse_cron(text: str, identity: str = "") -> CronLine:
     return _parsed(text, identity if "H" in text.upper() else "")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=20_000)
 def _parsed(text: str, identity: str) -> CronLine:
     fields = cron_fields(text, identity)
-    _each_field(fields)
     try:
         expanded, nth = croniter.expand(" ".join(fields))
     except (CroniterError, ValueError, TypeError, KeyError):
+        _each_field(fields)
         raise CronError(f"not a cron line: {text[:60]!r}") from None
     minutes, hours, days, months, weekdays = (_numbers(found, FIELDS[i]) for i, found in enumerate(expanded))
     line = CronLine(

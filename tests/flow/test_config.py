@@ -94,6 +94,18 @@ def test_the_example_of_the_contract_is_sound() -> None:
     )
 
 
+def test_every_command_of_the_library_makes_a_job() -> None:
+    """What we ship can be used as it is, on the target it is for."""
+    library = Catalog()
+    jobs = [
+        f"  j{n}: {{on: {{every: 4h}}, target: {command.target}, command: {command.name}}}\n"
+        for n, command in enumerate(library.commands())
+    ]
+    found = read("jobs:\n" + "".join(jobs), catalog=library)
+    assert found.faults == ()
+    assert len(found.jobs) >= 14
+
+
 def test_yaml_of_today_not_of_2005() -> None:
     """`on` is a key, `no` a word, `12:30` a time, `1.10` a version, `007` an agent."""
     [only] = read(

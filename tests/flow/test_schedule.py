@@ -169,6 +169,13 @@ def test_a_year_of_silence_is_looked_at_only_as_far_as_it_matters() -> None:
     found = due(minutely, at("2020-01-01T00:00:00"), at("2026-11-23T09:00:00"), CatchUp())
     assert [occasion.id for occasion in found.run] == ["2026-11-23T09:00:00Z"]
     assert len(found.missed) == 100
+    month = due(
+        minutely,
+        at("2020-01-01T00:00:00"),
+        at("2026-11-23T09:00:00"),
+        CatchUp.model_validate({"mode": "all", "window": "31d"}),
+    )
+    assert len(month.run) == 31 * 24 * 60 + 1
 
 
 @pytest.mark.parametrize(
