@@ -230,6 +230,7 @@ class Responses:
     def read(self, body: dict[str, Any], path: str) -> Conversation:
         """Read a request."""
         prompts, results, turn = [], [], 0
+        system = [body.get("instructions") or ""]
         for item in body.get("input", []):
             match item.get("type", "message"):
                 case "message" if item.get("role") == "user":
@@ -241,9 +242,12 @@ class Responses:
                     turn += 1
                 case "function_call_output" | "custom_tool_call_output":
                     results.append(words(item.get("output")))
-        tools = {t["name"]: t.get("parameters") for t in body.get("tools", []) if "name" in t}
+        given = [*body.get("tools", []), *(t for i in body.get("input", []) for t in i.get("tools", []))]
+        given += [t for namespace in given for t in namespace.get("tools", [])]
+        tools = {t["name"]: t.get("parameters") for t in given if "name" in t}
+        system += [words(i.get("content")) for i in body.get("input", []) if i.get("role") == "developer"]
         return Conversation(
-            body.get("model", ""), body.get("instructions") or "", "\n".join(prompts), turn, tools, results
+            body.get("model", ""), "\n".join(system), "\n".join(prompts), turn, tools, results
         )
 
     def streamed(self, body: dict[str, Any], path: str) -> bool:
@@ -258,6 +262,15 @@ class Responses:
                 "role": "assistant",
                 "id": f"msg_{conversation.turn}",
                 "content": [{"type": "output_text", "text": reply.text, "annotations": []}],
+            }
+        elif isinstance(reply, Shell) and "exec" in conversation.tools:
+            script = f"text(JSON.stringify(await tools.exec_command({json.dumps({'cmd': reply.command})})))"
+            item = {
+                "type": "custom_tool_call",
+                "id": f"ctc_{conversation.turn}",
+                "call_id": f"call_{conversation.turn}",
+                "name": "exec",
+                "input": script,
             }
         else:
             name, arguments = tool_call(reply, conversation.tools)

@@ -42,6 +42,8 @@ class Checkout(_Value):
     """Fetched when `commit` is None or not yet in the mirror (`refs/pull/7/head`, `refs/heads/main`)."""
     partial: bool = False
     """Fetch blobs on demand: for repositories too large to mirror whole."""
+    wanted: tuple[str, ...] = ()
+    """Commits or refs of the run's other items, fetched in the same go."""
     run: str | None = None
     """The run this belongs to: a repository is fetched at most once a run, however many items."""
 

@@ -1,0 +1,403 @@
+"""The only way from an agent to its model: it holds the real key, lets nothing else through, and counts the money."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+from bot.agents.http import Answered, Asked, converse
+from bot.agents.prices import Prices, Tokens
+from bot.agents.usage import UsageReader
+from bot.model.agent import Failure, Spent, Usage
+from bot.ports import Meter
+
+Api = Literal["anthropic", "openai", "gemini"]
+PUBLIC: dict[Api, str] = {
+    "anthropic": "https://api.anthropic.com",
+    "openai": "https://api.openai.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+}
+_PATHS: dict[Api, re.Pattern[str]] = {
+    "anthropic": re.compile(r"/v1/messages(?:/count_tokens)?"),
+    "openai": re.compile(r"/v1/(?:responses|chat/completions)"),
+    "gemini": re.compile(
+        r"/v1(?:beta)?/models/([\w.-]+):(?:streamGenerateContent|generateContent|countTokens)"
+    ),
+}
+_FREE = re.compile(r".*(?:/count_tokens|:countTokens)")
+_QUERY = re.compile(r"(?:(?:alt=sse|beta=true)&?)*")
+_SENT = (
+    "content-type",
+    "accept",
+    "user-agent",
+    "anthropic-version",
+    "anthropic-beta",
+    "openai-beta",
+    "session_id",
+)
+_RETURNED = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
+_FETCHING = re.compile(
+    r"web_search|web_fetch|code_execution|code_interpreter|file_search|computer|mcp|image_generation|"
+    r"googleSearch|google_search|urlContext|url_context|codeExecution|code_execution|googleMaps|google_maps",
+    re.IGNORECASE,
+)
+
+
+MOST_FAULTS = 6
+"""Faults of the API in a row after which a session ends, whatever the agent's program would go on trying."""
+
+
+def api_failure(status: int, words: str) -> Failure:
+    """What an error status of the model's API means for the session."""
+    if status in (401, 403):
+        return Failure.of("configuration", f"{words}; check ROUNDSMAN_MODEL_KEYS")
+    if status == 404:
+        return Failure.of("configuration", f"{words}; name a model this key may use")
+    if status in (400, 413, 422):
+        return Failure.of("configuration", words)
+    return Failure.of("api_fault", words)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Where the model lives, and the key that only we know."""
+
+    api: Api
+    key: str
+    base_url: str | None = None
+
+    def url(self, target: str) -> str:
+        """The full address of an API path."""
+        base = (self.base_url or PUBLIC[self.api]).rstrip("/")
+        return re.sub(r"/v1(?:beta)?$", "", base) + target
+
+    def credentials(self) -> dict[str, str]:
+        """The header that carries the key."""
+        match self.api:
+            case "anthropic":
+                return {"x-api-key": self.key}
+            case "openai":
+                return {"authorization": f"Bearer {self.key}"}
+            case "gemini":
+                return {"x-goog-api-key": self.key}
+
+
+@dataclass
+class ModelProxy:
+    """One session's way to its model.
+
+    With a budget, calls go one at a time, each only while money is left, so it is overshot by at most one call.
+    """
+
+    upstream: Upstream
+    placeholder: str
+    prices: Prices
+    meter: Meter
+    client: httpx.AsyncClient
+    cap_usd: float | None = None
+    max_calls: int | None = None
+    on_spent: Callable[[Spent], Awaitable[None]] | None = None
+    touch: Callable[[], None] = lambda: None
+    usage: Usage = field(default_factory=Usage)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: Failure | None = None
+    last_fault: str = ""
+    last_status: int = 0
+    faults_in_row: int = 0
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @contextlib.asynccontextmanager
+    async def serving(self, socket: Path | None) -> AsyncIterator[int]:
+        """Listen on a Unix socket, or on loopback (the port is given) where nothing confines the agent."""
+        if socket is not None:
+            server = await asyncio.start_unix_server(self._connected, path=socket)
+            port = 0
+        else:
+            server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+        try:
+            yield port
+        finally:
+            server.close()
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            await converse(reader, writer, self._answer)
+        except asyncio.CancelledError:
+            writer.close()
+        finally:
+            self._open.discard(task)
+
+    async def _answer(self, asked: Asked) -> Answered:
+        self.touch()
+        path, _, query = asked.target.partition("?")
+        if asked.method == "GET" and path == "/v1/models":
+            return _json(200, {"object": "list", "data": [], "models": []})
+        if not self._known(asked.headers):
+            return self._refuse(401, "this key is not the session's")
+        matched = _PATHS[self.upstream.api].fullmatch(path)
+        if asked.method != "POST" or not matched or not _QUERY.fullmatch(query):
+            return self._refuse(403, f"{asked.method} {path} is no call to the model")
+        try:
+            body = json.loads(asked.body)
+            assert isinstance(body, dict)
+        except (ValueError, AssertionError, RecursionError):
+            return self._refuse(400, "the body is not a JSON object")
+        if reason := reaches_out(body):
+            return self._refuse(403, reason)
+        body, changed = without_remote_tools(body)
+        body, asked = _metered(body, asked, changed)
+        model = matched.group(1) if matched.groups() else str(body.get("model", ""))
+        return await self._call(asked, body, model)
+
+    def _known(self, headers: dict[str, str]) -> bool:
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        return self.placeholder in (headers.get("x-api-key"), headers.get("x-goog-api-key"), bearer)
+
+    async def _call(self, asked: Asked, body: dict[str, Any], model: str) -> Answered:
+        if _FREE.fullmatch(asked.target.partition("?")[0]):
+            return await self._forward(asked, UsageReader(stream=False), model, None)
+        if self.max_calls is not None and self.usage.calls >= self.max_calls:
+            self.stop(Failure.of("turns", f"the agent used its {self.max_calls} calls to the model"))
+            return self._refuse(403, "the turns of this session are used up")
+        if self.cap_usd is None:
+            return await self._forward(asked, UsageReader(_streams(body, asked)), model, None)
+        if self.prices.of(model) is None:
+            words = f"no price is known for the model {model!r}; add it to ROUNDSMAN_PRICES, or name another model"
+            self.stop(Failure.of("configuration", words))
+            return self._refuse(403, words)
+        await self._one.acquire()
+        if self.failure is not None or (self.usage.cost_usd or 0.0) >= self.cap_usd:
+            self._one.release()
+            self.stop(Failure.of("budget", f"the session's budget of ${self.cap_usd:.2f} is spent"))
+            return self._refuse(403, "the budget of this session is spent")
+        released = False
+
+        def release() -> None:
+            nonlocal released
+            if not released:
+                released = True
+                self._one.release()
+
+        try:
+            return await self._forward(asked, UsageReader(_streams(body, asked)), model, release)
+        except BaseException:
+            release()
+            raise
+
+    async def _forward(
+        self,
+        asked: Asked,
+        reader: UsageReader,
+        model: str,
+        release: Callable[[], None] | None,
+    ) -> Answered:
+        """Send one call on. `release` is None or called once its money is counted; free calls count nothing."""
+        headers = {name: asked.headers[name] for name in _SENT if name in asked.headers}
+        headers |= {**self.upstream.credentials(), "accept-encoding": "identity"}
+        request = self.client.build_request(
+            "POST", self.upstream.url(asked.target), headers=headers, content=asked.body
+        )
+        try:
+            response = await self.client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            if release:
+                release()
+            self._fault(502, f"the model's API cannot be reached ({type(error).__name__})")
+            return _json(502, {"type": "error", "error": {"type": "api_error", "message": self.last_fault}})
+        given = [(n, v) for n, v in response.headers.items() if n in _RETURNED or n.startswith("anthropic-")]
+        if response.status_code >= 400:
+            raw = await response.aread()
+            if release:
+                release()
+            self._fault(
+                response.status_code, f"the model's API answered {response.status_code}: {_message(raw)}"
+            )
+            return Answered(response.status_code, given, raw)
+        self.last_status, self.faults_in_row, self.last_fault = response.status_code, 0, ""
+        free = _FREE.fullmatch(asked.target.partition("?")[0]) is not None
+        return Answered(
+            response.status_code,
+            given,
+            stream=self._passing(response, reader, model, len(asked.body), release, free),
+        )
+
+    async def _passing(
+        self,
+        response: httpx.Response,
+        reader: UsageReader,
+        model: str,
+        sent: int,
+        release: Callable[[], None] | None,
+        free: bool,
+    ) -> AsyncIterator[bytes]:
+        """Hand the answer on as it comes; count it at its end, also when either side breaks off."""
+        try:
+            async for chunk in response.aiter_raw():
+                self.touch()
+                reader.feed(chunk)
+                yield chunk
+        except httpx.HTTPError as error:
+            self._fault(502, f"the model's answer broke off ({type(error).__name__})")
+        finally:
+            await asyncio.shield(response.aclose())
+            reader.close()
+            if not free:
+                await asyncio.shield(self._count(reader, model, sent))
+            if release:
+                release()
+
+    async def _count(self, reader: UsageReader, model: str, sent: int) -> None:
+        tokens = reader.tokens(sent)
+        price = self.prices.of(model) or self.prices.of(reader.model)
+        cost = price.cost(tokens) if price else None
+        self._add(tokens, cost)
+        if self.on_spent:
+            inward = tokens.fresh + tokens.written + tokens.written_hour
+            await self.on_spent(
+                Spent(
+                    model=model,
+                    tokens_in=inward,
+                    tokens_out=tokens.out,
+                    tokens_cached=tokens.read,
+                    cost_usd=cost,
+                )
+            )
+        total = self.usage.cost_usd or 0.0
+        if not await self.meter.spent(total):
+            self.stop(Failure.of("budget", f"a budget was used up after ${total:.2f} in this session"))
+        elif self.cap_usd is not None and total >= self.cap_usd:
+            self.stop(
+                Failure.of("budget", f"the session's budget of ${self.cap_usd:.2f} is spent (${total:.2f})")
+            )
+
+    def _add(self, tokens: Tokens, cost: float | None) -> None:
+        before = self.usage
+        known = [c for c in (before.cost_usd, cost) if c is not None]
+        self.usage = Usage(
+            calls=before.calls + 1,
+            tokens_in=before.tokens_in + tokens.fresh + tokens.written + tokens.written_hour,
+            tokens_out=before.tokens_out + tokens.out,
+            tokens_cached=before.tokens_cached + tokens.read,
+            cost_usd=sum(known) if known else None,
+        )
+
+    def stop(self, failure: Failure) -> None:
+        """End the session; the first reason stays."""
+        self.failure = self.failure or failure
+        self.stopped.set()
+
+    def _fault(self, status: int, words: str) -> None:
+        """Note a fault of the API; some programs try again for ever, so a row of them ends the session."""
+        self.last_status, self.last_fault = status, words
+        self.faults_in_row += 1
+        if self.faults_in_row >= MOST_FAULTS:
+            self.stop(api_failure(status, f"{words} ({self.faults_in_row} times in a row)"))
+
+    def _refuse(self, status: int, words: str) -> Answered:
+        self.last_fault = words
+        return _json(status, {"type": "error", "error": {"type": "permission_error", "message": words}})
+
+
+def _json(status: int, body: Any) -> Answered:
+    return Answered(status, [("content-type", "application/json")], json.dumps(body).encode())
+
+
+def _message(raw: bytes) -> str:
+    try:
+        error = json.loads(raw).get("error")
+        return str(error.get("message") if isinstance(error, dict) else error)[:300]
+    except (ValueError, AttributeError):
+        return raw[:200].decode("utf-8", "replace")
+
+
+def _streams(body: dict[str, Any], asked: Asked) -> bool:
+    return body.get("stream") is True or ":streamGenerateContent" in asked.target
+
+
+def _metered(body: dict[str, Any], asked: Asked, changed: bool) -> tuple[dict[str, Any], Asked]:
+    """Ask OpenAI's chat API for the usage it leaves out of streams by default."""
+    if asked.target.startswith("/v1/chat/") and body.get("stream") is True:
+        options = body.get("stream_options")
+        options = options if isinstance(options, dict) else {}
+        body, changed = {**body, "stream_options": {**options, "include_usage": True}}, True
+    return body, replace(asked, body=json.dumps(body).encode()) if changed else asked
+
+
+def without_remote_tools(body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Leave out tools that would run at the provider: they reach the network where the sandbox cannot see it.
+
+    They may stand in the call itself, and with newer models in items of its input.
+    """
+    kept = _kept(body)
+    if isinstance(body.get("input"), list):
+        kept = {**kept, "input": [_kept(item) if isinstance(item, dict) else item for item in body["input"]]}
+    if kept == body:
+        return body, False
+    return {k: v for k, v in kept.items() if k != "tool_choice" or kept.get("tools")}, True
+
+
+def _kept(holder: dict[str, Any]) -> dict[str, Any]:
+    tools = holder.get("tools")
+    if not isinstance(tools, list):
+        return holder
+    left = [_kept(tool) if isinstance(tool, dict) else tool for tool in tools if not _remote(tool)]
+    rest = {k: v for k, v in holder.items() if k != "tools"}
+    return {**rest, "tools": left} if left or not tools else rest
+
+
+def _remote(tool: Any) -> bool:
+    if (
+        not isinstance(tool, dict)
+        or tool.get("type") in ("custom", "function", "namespace")
+        or "input_schema" in tool
+    ):
+        return False
+    kinds = [str(tool["type"])] if "type" in tool else [k for k in tool if k != "functionDeclarations"]
+    return any(_FETCHING.search(kind) for kind in kinds)
+
+
+def reaches_out(body: dict[str, Any]) -> str | None:
+    """Say why a call would let the model's side reach the network for the agent, or None.
+
+    Remote MCP servers and contents given by address would carry data out.
+    """
+    if body.get("mcp_servers"):
+        return "remote MCP servers are not allowed"
+    if body.get("background") is True:
+        return "background calls are not allowed"
+    return _by_address(body, 0)
+
+
+def _by_address(value: Any, depth: int) -> str | None:
+    if depth > 60:
+        return "the body is nested too deep"
+    if isinstance(value, list):
+        return next((r for item in value if (r := _by_address(item, depth + 1))), None)
+    if not isinstance(value, dict):
+        return None
+    for name in ("image_url", "file_url", "fileUri", "file_uri", "url"):
+        given = value.get(name)
+        given = given.get("url") if isinstance(given, dict) else given
+        typed = name != "url" or value.get("type") == "url"
+        if typed and isinstance(given, str) and not given.startswith("data:"):
+            return "contents given by address are not allowed"
+    # Arguments and schemas of tools are data of the conversation, never fetched by the provider.
+    skipped = {"input", "input_schema", "parameters", "args", "response", "functionDeclarations"}
+    rows = (v for k, v in value.items() if k not in skipped or isinstance(v, list))
+    return next((r for item in rows if (r := _by_address(item, depth + 1))), None)

@@ -1,0 +1,170 @@
+"""A session's own place: the files at its commit, made in a moment, gone at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.agents import sandbox
+from bot.agents.git import Git
+from bot.agents.mirror import Mirrors
+from bot.agents.sandbox import Overlay
+from bot.agents.trees import Tree, Trees, bring, changed, check_out, whiteout
+from bot.agents.trees import sweep as sweep_trees
+from bot.model.agent import Checkout
+
+_CONFIG = """[core]
+	repositoryformatversion = 0
+	bare = false
+	checkStat = minimal
+	trustctime = false
+[user]
+	name = agent
+	email = agent@roundsman.invalid
+[gc]
+	auto = 0
+"""
+
+
+@dataclass
+class Workspace:
+    """Where one session works. `files` is what its sandbox binds; with an overlay its changes lie in `upper`."""
+
+    home: Path
+    files: Path
+    outcome: Path
+    state: Path
+    overlay: Overlay | None = None
+    git: Git | None = None
+    commit: str | None = None
+    tree: Tree | None = None
+    hidden: set[str] = field(default_factory=set)
+    brought: set[str] = field(default_factory=set)
+    """Paths we put into `upper` because the shared tree is of another commit."""
+
+    @property
+    def mirror_objects(self) -> Path | None:
+        """The objects the agent's own git reads, without a way to write them."""
+        return self.git.directory / "objects" if self.git else None
+
+    def hide(self, names: tuple[str, ...]) -> None:
+        """Take top-level names out of the agent's sight; they are no change of its own."""
+        for name in names:
+            self.hidden.add(name)
+            place = (self.overlay.upper if self.overlay else self.files) / name
+            _remove(place)
+            if self.overlay:
+                whiteout(place)
+
+
+@dataclass
+class Workspaces:
+    """Makes and removes workspaces under one folder."""
+
+    folder: Path
+    mirrors: Mirrors
+    overlay: bool = False
+    _trees: Trees = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trees = Trees(self.folder / "trees")
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, session: str, checkout: Checkout | None, *, confined: bool
+    ) -> AsyncIterator[Workspace]:
+        """Make a workspace and remove it afterwards; raises GitError where the checkout cannot be had."""
+        home = self.folder / "sessions" / session
+        await asyncio.to_thread(_remove, home)
+        parts = [home / name for name in ("files", "outcome", "state", "upper", "scratch")]
+        for part in parts:
+            part.mkdir(parents=True)
+        home.chmod(0o700)
+        space = Workspace(home, files=parts[0], outcome=parts[1], state=parts[2])
+        try:
+            if checkout is not None:
+                await self._fill(space, checkout, confined)
+            yield space
+        finally:
+            if space.tree is not None:
+                space.tree.release()
+            await asyncio.shield(asyncio.to_thread(_remove, home))
+
+    async def _fill(self, space: Workspace, checkout: Checkout, confined: bool) -> None:
+        commit = await self.mirrors.commit(checkout)
+        mirror = Git(self.mirrors.path(checkout.repository))
+        access = await self.mirrors.access(checkout) if checkout.partial else {}
+        index = space.home / "index"
+        space.commit, space.git = commit, Git(mirror.directory, index)
+        if not (self.overlay and confined and _mountable(self.folder)):
+            await check_out(Git(mirror.directory, index, space.files, access), commit)
+            _own_git(space.files, index, commit, str(mirror.directory / "objects") if not confined else None)
+            return
+        tree = space.tree = await self._trees.near(mirror, commit, access)
+        upper = space.home / "upper"
+        space.overlay = Overlay(tree.path, upper, space.home / "scratch")
+        await asyncio.to_thread(shutil.copyfile, tree.index, index)
+        if tree.commit != commit:
+            here = Git(mirror.directory, index, upper, access)
+            await here("read-tree", "-i", "-m", tree.commit, commit)
+            paths = bring(upper, await changed(mirror, tree.commit, commit))
+            space.brought = set(paths)
+            listed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+            await here("checkout-index", "-f", "-q", "-z", "--stdin", f"--prefix={upper}/", stdin=listed)
+        _own_git(upper, index, commit, None)
+
+    def sweep(self, alive: frozenset[str] = frozenset()) -> list[str]:
+        """Remove what sessions that ended without us left behind; gives their names."""
+        sessions = self.folder / "sessions"
+        left = [p.name for p in sessions.iterdir() if p.name not in alive] if sessions.is_dir() else []
+        for name in left:
+            _remove(sessions / name)
+        sweep_trees(self.folder / "trees")
+        return left
+
+
+def _own_git(files: Path, index: Path, commit: str, objects: str | None) -> None:
+    """Give the agent a git directory of its own, which we never look at: history read-only, the rest its own."""
+    own = files / ".git"
+    for name in ("objects/info", "refs/heads"):
+        (own / name).mkdir(parents=True)
+    (own / "config").write_text(_CONFIG)
+    (own / "HEAD").write_text("ref: refs/heads/work\n")
+    (own / "refs/heads/work").write_text(f"{commit}\n")
+    (own / "objects/info/alternates").write_text(f"{objects or sandbox.MIRROR + '/objects'}\n")
+    shutil.copyfile(index, own / "index")
+
+
+def _mountable(folder: Path) -> bool:
+    """Overlay options cannot carry every path."""
+    return not any(c in str(folder) for c in ",:\\\n")
+
+
+def _remove(path: Path) -> None:
+    """Remove a tree an agent has had its hands on: no link is followed, no mode keeps it."""
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if os.path.lexists(path):
+        _open_up(path)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_up(path: Path) -> None:
+    """Make folders that were made unreadable removable again."""
+    with contextlib.suppress(OSError):
+        path.chmod(0o700)
+        for entry in os.scandir(path):
+            if entry.is_dir(follow_symlinks=False) and not stat.S_ISLNK(
+                entry.stat(follow_symlinks=False).st_mode
+            ):
+                _open_up(Path(entry.path))
