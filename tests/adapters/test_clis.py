@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,6 +46,8 @@ async def model() -> AsyncIterator[ScriptedModel]:
     scripted = ScriptedModel()
     async with scripted.serving():
         yield scripted
+    # Finished coroutines collected while something is being imported upset the parser of Python 3.11.
+    gc.collect()
 
 
 @pytest.fixture
