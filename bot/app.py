@@ -1,1 +1,155 @@
 """Composition root: the only place that builds real things."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from bot.agents.work import Agents, Options
+from bot.engine import Worker
+from bot.engine import build as build_worker
+from bot.engine.watch import Watch
+from bot.flow.clock import SystemClock
+from bot.flow.work import Crew
+from bot.github.client import Client, ref_of
+from bot.github.items import GitHubTracker
+from bot.github.publish import GitHubPublisher
+from bot.github.sources import GitHubSources
+from bot.model.item import RepositoryRef
+from bot.ports import Agent, Book, Clock, Refusal, Seat
+from bot.settings import Settings, environment
+from bot.store.database import Database, connect
+from bot.store.migrate import migrate
+from bot.store.sessions import Caps
+from bot.web.server import WebContext, create_app
+
+_log = logging.getLogger("roundsman")
+
+
+@dataclass
+class Roundsman:
+    """One process: its parts, and the worker that uses them."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    client: Client
+    tracker: GitHubTracker
+    publisher: GitHubPublisher
+    agents: Agents
+    worker: Worker
+    start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    async def start(self) -> None:
+        """Sweep what a dead process left, then begin to work."""
+        await asyncio.to_thread(self.agents.sweep)
+        await self.worker.start()
+
+    def web(self) -> FastAPI:
+        """The pages, the API and the doors."""
+        return create_app(
+            WebContext(
+                database=self.database,
+                settings=self.settings,
+                clock=self.clock,
+                tracker=self.tracker,
+                start_token=self.start_token if self.settings.local else None,
+            )
+        )
+
+    def front_door(self) -> str:
+        """Where to begin: in single-user mode the link lets its reader in."""
+        return (
+            f"{self.settings.base_url}/start/{self.start_token}"
+            if self.settings.local
+            else self.settings.base_url
+        )
+
+    async def read_configuration(self, repository: RepositoryRef) -> None:
+        """Read the repository's roundsman.yml and keep its jobs."""
+
+    async def poll_configuration(self) -> None:
+        """Read the configuration of every repository this process was told to look after."""
+        for name in self.settings.repositories:
+            await self.read_configuration(RepositoryRef.of(name))
+
+    async def stop(self) -> None:
+        """End in good order."""
+        await self.worker.stop()
+        await self.agents.close()
+        await self.client.close()
+        self.database.close()
+
+
+def open_database(settings: Settings) -> Database:
+    """Connect and bring the tables up to date; raises DatabaseError where there is no such place."""
+    if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = connect(settings.database)
+    migrate(engine)
+    return Database(engine)
+
+
+def build(
+    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None,
+    agent: Agent | None = None, database: Database | None = None,
+) -> Roundsman:  # fmt: skip
+    """Build one working process from its settings; tests pass a clock, a transport and an agent of their own."""
+    clock = clock or SystemClock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = database or open_database(settings)
+    client = Client(settings, clock, async_transport=transport)
+    tracker, publisher = GitHubTracker(client), GitHubPublisher(client)
+    agents = Agents(options_of(settings), _token_of(client))
+    sources = GitHubSources(client, tracker)
+
+    def crew(watch: Watch, book: Book) -> Crew:
+        return Crew(
+            book=book, tracker=tracker, publisher=publisher, agent=agent or agents, sources=sources, clock=clock,
+            key=settings.key(), base_url=settings.base_url, clone_url=_clone_url(settings), watch=watch.over,
+            default_engine=settings.default_engine, default_model=settings.default_model,
+            secrets=settings.all_secrets(), mcp=settings.mcp_servers,
+        )  # fmt: skip
+
+    worker = build_worker(
+        database, settings.database, clock, settings.data_dir, crew,
+        caps=Caps(settings.max_sessions, settings.max_sessions_per_worker, settings.max_sessions_per_repo),
+        poll=settings.poll_seconds, grace=settings.grace_seconds, slot=settings.slot, zone=settings.timezone,
+        ceilings=settings.ceilings, default_engine=settings.default_engine,
+    )  # fmt: skip
+    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker)
+
+
+def options_of(settings: Settings) -> Options:
+    """What the operator settled about agents."""
+    return Options(
+        data_dir=settings.data_dir.resolve(),
+        confine=settings.sandbox != "none",
+        tools_dir=settings.tools_dir,
+        model_keys={name: key.get_secret_value() for name, key in settings.model_keys.items()},
+        model_urls=settings.model_urls,
+        prices=settings.prices,
+        egress=settings.egress,
+        host_environment=environment("PATH", "LANG", "LC_ALL"),
+    )
+
+
+def _clone_url(settings: Settings) -> Any:
+    def of(seat: Seat) -> str:
+        return f"{settings.github_url.rstrip('/')}/{seat.repository.full_name}.git"
+
+    return of
+
+
+def _token_of(client: Client) -> Any:
+    async def token(repository: str) -> str | None:
+        given = await client.token(ref_of(repository), "clone")
+        return None if isinstance(given, Refusal) else given
+
+    return token

@@ -71,6 +71,7 @@ class MemoryGitHub:
         now: datetime,
         *,
         number: int | None = None,
+        discussed: bool = False,
     ) -> Found | Refusal:
         """Match the rows."""
         self.requests += 1

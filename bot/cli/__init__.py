@@ -5,11 +5,13 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli.commands import commands
 from bot.cli.cron import cron
+from bot.cli.demo import demo
 from bot.cli.filter import filter_
 from bot.cli.jobs import jobs
+from bot.cli.run import run
 from bot.cli.schema import schema
+from bot.cli.serve import serve, tick, worker
 
 app = typer.Typer(
     name="roundsman", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -21,10 +23,11 @@ def roundsman() -> None:
     """Make the rounds of your repositories."""
 
 
-app.add_typer(commands, name="commands")
 app.add_typer(cron, name="cron")
 app.add_typer(filter_, name="filter")
 app.add_typer(jobs, name="jobs")
+for command in (demo, serve, worker, tick, run):
+    app.command(command.__name__)(command)
 app.command("schema")(schema)
 
 

@@ -172,6 +172,7 @@ class Worker:
         """Take over from the dead, and mend rows whose workflow never began."""
         await reaper.reap(self.database, self.durable, self.liveness, self.clock.now())
 
-    async def idle(self) -> bool:
-        """Whether nothing waits and nothing works that could start now."""
-        return not await self.database.read(runs.anything_left, self.clock.now())
+    async def busy(self) -> bool:
+        """Whether something works or could start now; looks a moment later than it was asked."""
+        await asyncio.sleep(2 * self.poll)
+        return await self.database.read(runs.anything_left, self.clock.now())

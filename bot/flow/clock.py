@@ -2,19 +2,8 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Protocol
 
-
-class Clock(Protocol):
-    """What the flow asks of time."""
-
-    def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Let so many seconds go by."""
-        ...
+from bot.ports import Clock as Clock
 
 
 class SystemClock:

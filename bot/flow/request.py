@@ -57,13 +57,14 @@ def request_for(
             turns=turns,
             cost_usd=None if engine == "script" else seat.reserved,
         ),
-        checkout=_checkout(seat, item, defaults),
+        checkout=None
+        if seat.spec.target == "custom" or (command.is_script and item and not item.is_pull)
+        else _checkout(seat, item, defaults),
     )
 
 
-def _checkout(seat: Seat, item: Item | None, defaults: Any) -> Checkout | None:
-    if seat.spec.target == "custom":
-        return None
+def _checkout(seat: Seat, item: Item | None, defaults: Any) -> Checkout:
+    """The commit to work on: the pull request's head, else the default branch. A script about an issue needs none."""
     pull = item is not None and item.is_pull
     ref = f"refs/pull/{item.number}/head" if pull and item else f"refs/heads/{seat.repository.default_branch}"
     return Checkout(
@@ -81,7 +82,11 @@ def _script(
         "repository": variables["repo"],
         "inputs": command.values(variables["variables"]),
     }
-    return Script(name=command.name, source=Catalog(own).script(command), payload=json.dumps(payload))
+    return Script(
+        name=f"{command.folder}/{command.script}",
+        source=Catalog(own).script(command),
+        payload=json.dumps(payload),
+    )
 
 
 def with_issues(request: SessionRequest, issues: Sequence[dict[str, Any]]) -> SessionRequest:

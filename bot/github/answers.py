@@ -25,6 +25,8 @@ class Answer:
     etag: str | None = None
     next: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    text: str = field(default="", repr=False)
+    """The body where it is no JSON: a diff, a raw file."""
 
     @property
     def unchanged(self) -> bool:

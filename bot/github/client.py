@@ -396,8 +396,9 @@ class Client:
         except ValueError:
             body = None
         if response.status_code < 300 or response.status_code == 304:
+            plain = response.text if body is None and response.content else ""
             return Answer(
-                response.status_code, body, date_of(headers, now), headers.get("etag"), next_link(headers), headers
+                response.status_code, body, date_of(headers, now), headers.get("etag"), next_link(headers), headers, plain
             ), False  # fmt: skip
         refusal = refusal_of(response.status_code, headers, body, now, what)
         if refusal.status == 401 and signed.account == "app":
