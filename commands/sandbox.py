@@ -28,7 +28,7 @@ _RANGE = 1_000
 _INTEGER = 10**15
 _NESTED = 10_000
 
-_FILTERS = [
+FILTER_NAMES = [
     "abs",
     "capitalize",
     "count",
@@ -115,8 +115,8 @@ def forbidden(tree: nodes.Template) -> Iterator[Fault]:
             yield Fault("forbidden", "templates have no recursive loops", node.lineno)
         elif isinstance(node, nodes.Call) and not _callable(node.node):
             yield Fault("forbidden", "templates call nothing but `range` and simple methods", node.lineno)
-        elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            hint = f"these exist: {', '.join(sorted(_FILTERS))}"
+        elif isinstance(node, nodes.Filter) and node.name not in FILTER_NAMES:
+            hint = f"these exist: {', '.join(sorted(FILTER_NAMES))}"
             yield Fault("unknown-filter", f"unknown filter {node.name!r}", node.lineno, hint=hint)
 
 
@@ -154,7 +154,7 @@ class Environment(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {"range": _range}
-        self.filters = {name: _bounded(name, FILTERS[name]) for name in _FILTERS}
+        self.filters = {name: _bounded(name, FILTERS[name]) for name in FILTER_NAMES}
         self.filters |= {
             "_counted": _counted,
             "_kept": _kept,

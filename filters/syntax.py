@@ -19,6 +19,7 @@ from filters.words import LOOSE, Quoted, read_list, read_quoted, read_word
 
 LONGEST = 65_536
 DEEPEST = 60
+MOST_FAULTS = 500  # nobody mends more at once; hostile texts would have tens of thousands
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"(field\.(?:\"[^\"]*\"|'[^']*'|[^\s:\"'(),]+)|[^\W\d_][\w.-]*):", re.IGNORECASE)
 _OPERATOR = re.compile(r"(AND|OR|NOT)(?=[\s()\"]|\Z)")
@@ -54,32 +55,27 @@ class _Reader:
         self, start: int, end: int, code: str, message: str, hint: str = "", fix: str | None = None
     ) -> None:
         self.faults.append(Diagnostic(start, end, code, message, hint, fix))
+        if len(self.faults) == MOST_FAULTS:
+            raise _TooMuchError
 
     def read(self) -> Node:
         text = self.text
-        if len(text) > LONGEST:
-            self.fault(
-                LONGEST,
-                len(text),
-                "too-long",
-                f"the query has {len(text):,} characters",
-                f"at most {LONGEST:,} are read",
-            )
-            return And((), 0, len(text))
-        for found in _BAD.finditer(text) if _BAD.search(text) else ():
-            self.fault(
-                found.start(),
-                found.end(),
-                "bad-character",
-                f"character U+{ord(found[0]):04X} cannot stand in a query",
-                "remove it",
-                "",
-            )
         try:
-            node = self.group(0)
+            if len(text) > LONGEST:
+                self.fault(
+                    LONGEST,
+                    len(text),
+                    "too-long",
+                    f"the query has {len(text):,} characters",
+                    f"at most {LONGEST:,} are read",
+                )
+                return And((), 0, len(text))
+            for found in _BAD.finditer(text) if _BAD.search(text) else ():
+                message = f"character U+{ord(found[0]):04X} cannot stand in a query"
+                self.fault(found.start(), found.end(), "bad-character", message, "remove it", "")
+            return self.group(0)
         except _TooMuchError:
             return And((), 0, len(text))
-        return node
 
     def group(self, depth: int) -> Node:
         """Read up to the parenthesis that closes this group, or to the end."""

@@ -5,6 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from bot.cli.commands import commands
 from bot.cli.cron import cron
 from bot.cli.demo import demo
 from bot.cli.filter import filter_
@@ -23,6 +24,7 @@ def roundsman() -> None:
     """Make the rounds of your repositories."""
 
 
+app.add_typer(commands, name="commands")
 app.add_typer(cron, name="cron")
 app.add_typer(filter_, name="filter")
 app.add_typer(jobs, name="jobs")

@@ -145,6 +145,9 @@ def mint(
     core: Core, found: r.Installation, repositories: list[int] | None, permissions: dict[str, str] | None
 ) -> r.Token:
     """An installation token."""
+    for old in core.tables.tokens:  # expired ones are nothing any more
+        if old.kind == "installation" and old.expires_at is not None and old.expires_at <= core.auth_now():
+            core.tables.tokens.drop(old.id)
     number = core.tables.next_id("token")
     return core.tables.tokens.put(
         r.Token(

@@ -133,6 +133,12 @@ class Call:
         role = self.core.role(repo, self.caller.login)
         if not at_least(role, "read"):
             raise not_found()
+        if self.caller.kind == "user" and not self._installed(repo):
+            # An App's user token reaches what the person and the App both reach.
+            if repo.private:
+                raise not_found()
+            if write:
+                raise Refusal(403, "Resource not accessible by integration")
         if self.caller.kind == "anonymous" and write:
             raise Refusal(401, "Requires authentication")
         if self.caller.kind == "personal" and write and not {"repo", "public_repo"} & set(self.caller.scopes):
@@ -141,6 +147,13 @@ class Call:
             raise not_found()
         if write and not any(need.partition(":")[0] in ("issues", "pull_requests") for need in needs):
             self.require_role(repo, "write")
+
+    def _installed(self, repo: r.Repo) -> bool:
+        rows = self.core.tables.installations.under("account", repo.owner.lower())
+        return any(
+            x.app_id == self.caller.app_id and (x.repositories is None or repo.id in x.repositories)
+            for x in rows
+        )
 
     def require_role(self, repo: r.Repo, wanted: str) -> None:
         """For people: their role must reach this. Installations are judged by permissions alone."""

@@ -9,6 +9,7 @@ from bot.demo import records as r
 from bot.demo.core import Actor, Core
 from bot.demo.diffs import diff_of_pull
 from bot.demo.gitstore import NO_COMMIT, BareRepo, GitFault, NewCommit
+from bot.demo.linked import closed_issues
 from bot.demo.mentions import mentioned
 
 
@@ -344,6 +345,9 @@ def merge(core: Core, row: r.Issue, actor: Actor, at: str | None = None) -> None
     deeds.touch(core, row, at)
     deeds.note(core, row, "merged", actor, at, commit_id=pull.merge_commit_sha)
     deeds.announce(core, row, "closed", actor)
+    if pull.base_ref == repo.default_branch:
+        for issue in closed_issues(core, row):
+            deeds.close(core, issue, actor, "completed", at)
     if tip is not None and pull.merge_commit_sha is not None:
         pushed(core, repo, pull.base_ref, tip, pull.merge_commit_sha, actor)
 

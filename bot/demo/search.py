@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Response
 from bot.demo import records as r
 from bot.demo import shapes_issues
 from bot.demo.call import Call, answer, enter
-from bot.demo.core import Core, at_least
+from bot.demo.core import Core
 from bot.demo.ids import iso
 from bot.demo.paging import link_header, window
 from bot.demo.refusal import Refusal, invalid
@@ -21,9 +21,11 @@ def visible_repos(call: Call) -> list[r.Repo]:
 
 
 def _sees(call: Call, repo: r.Repo) -> bool:
-    if call.caller.kind == "installation":
-        return repo.id in (call.caller.repositories or ()) or not repo.private
-    return at_least(call.core.role(repo, call.caller.login), "read")
+    try:
+        call.allow(repo, "metadata:read")
+    except Refusal:
+        return False
+    return True
 
 
 def find(core: Core, query: str, repos: list[r.Repo], me: str | None) -> tuple[list[r.Issue], str | None]:

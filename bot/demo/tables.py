@@ -87,6 +87,7 @@ class Table(Generic[R]):
         return len(self._grouped[group].get(value, ()))
 
     def __iter__(self) -> Iterator[R]:
+        """All rows; the table may change meanwhile."""
         return iter(list(self.rows.values()))
 
     def __len__(self) -> int:
@@ -151,7 +152,9 @@ class Tables:
             "token", r.Token, keys={"token": lambda x: x.token, "refresh": lambda x: x.refresh or f"-{x.id}"}
         )
         self.grants = Table("grant", r.Grant, keys={"code": lambda x: x.code})
-        self.deliveries = Table("delivery", r.Delivery, groups={"app": lambda x: x.app_id})
+        self.deliveries = Table(
+            "delivery", r.Delivery, groups={"app": lambda x: x.app_id, "state": lambda x: x.state}
+        )
         self.counters: dict[str, int] = {}
 
     def every(self) -> list[Table[r.Record]]:

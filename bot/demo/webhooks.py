@@ -118,6 +118,14 @@ def _lost(core: Core) -> dict[str, Any]:
     return {"delivered_at": core.now(), "status": "failed to connect to host", "status_code": 502}
 
 
+def forget_old(core: Core) -> None:
+    """Drop what was delivered more than four days ago; GitHub lists three."""
+    oldest = ids.iso(core.clock() - timedelta(days=4))
+    rows = core.tables.deliveries.rows
+    while rows and (first := next(iter(rows.values()))).created_at < oldest and first.state != "waiting":
+        core.tables.deliveries.drop(first.id)
+
+
 def redeliver(core: Core, row: r.Delivery) -> r.Delivery:
     """Send a delivery again under the same guid, as a new attempt."""
     again = r.Delivery(
@@ -139,7 +147,7 @@ def redeliver(core: Core, row: r.Delivery) -> r.Delivery:
 def waiting(core: Core) -> list[r.Delivery]:
     """Deliveries that are due, oldest first."""
     now = core.now()
-    return [x for x in core.tables.deliveries if x.state == "waiting" and x.due_at <= now]
+    return [x for x in core.tables.deliveries.under("state", "waiting") if x.due_at <= now]
 
 
 def signed_request(core: Core, row: r.Delivery) -> tuple[dict[str, str], bytes]:
@@ -182,4 +190,5 @@ async def deliver_one(core: Core, row: r.Delivery, client: httpx.AsyncClient) ->
         row.response_body = answer.text[:10_000]
         row.duration = round(time.perf_counter() - began, 2)
     core.tables.deliveries.put(row)
+    forget_old(core)
     core.save()

@@ -44,7 +44,7 @@ def variables_of(
     }  # fmt: skip
     return {
         **times,
-        "item": _item(item, gathered, nonce) if item else {},
+        "item": item_variables(item, gathered, nonce) if item else {},
         "repo": repo,
         "job": {
             "name": seat.job.name,
@@ -61,7 +61,8 @@ def variables_of(
     }
 
 
-def _item(item: Item, gathered: Gathered, nonce: str) -> dict[str, Any]:
+def item_variables(item: Item, gathered: Gathered, nonce: str) -> dict[str, Any]:
+    """What templates may name of an item; text of strangers marked as such, costly fields where they were gathered."""
     payload = item.payload
     kind = "pull request" if item.is_pull else "issue"
 

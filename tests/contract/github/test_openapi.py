@@ -40,7 +40,7 @@ def furnish(github: GitHub) -> None:
     pull = shop.pull("Fix", "fix", {"src/a.py": "one\ntwo\n"}, body="Fixes #1", author="ann", reviewers=["boss"],
                      team_reviewers=["core"])  # fmt: skip
     pull.review("boss", "COMMENTED", "Fine.", comments=[("src/a.py", 1, "Why?")])
-    shop.pull("Merged", "old", {"b.py": "b\n"}).merge()
+    shop.pull("Merged", "old", {"b.py": "b\n"}, body="Resolves #2").merge()
 
 
 async def read_everything(http: httpx.AsyncClient, github: GitHub) -> None:
