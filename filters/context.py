@@ -32,4 +32,9 @@ class Context:
             team.casefold().removeprefix("@"): frozenset(login.casefold() for login in members)
             for team, members in (teams or {}).items()
         }
-        return cls(now, me.casefold() if me else None, folded, repository)
+        return cls(now, _viewer(me) if me else None, folded, repository)
+
+
+def _viewer(login: str) -> str:
+    folded = login.casefold().removeprefix("@")
+    return f"{folded[4:]}[bot]" if folded.startswith("app/") else folded

@@ -114,7 +114,7 @@ def labels(patterns: Iterable[Pattern], context: Context) -> Test:
     def test(item: Item) -> bool | None:
         given = item.get("labels")
         if given is None:
-            return None
+            return nothing if "labels" in item else None
         for label in given:
             name = label if label.__class__ is str else label["name"]
             hit = judged.get(name)

@@ -48,7 +48,7 @@ def remembered(patterns: Iterable[Pattern]) -> tuple[Callable[[str], bool], Mapp
         if answer is None:
             if len(memo) > MEMO:
                 memo.clear()
-            folded = name.casefold()
+            folded = name.casefold() if isinstance(name, str) else ""  # GitHub's schema lets a name be null
             answer = memo[name] = folded in exact or any(holds(folded) for holds in globs)
         return answer
 

@@ -152,7 +152,13 @@ def _team_name(team: Any, item: Item, context: Context) -> tuple[str | None, str
 def owner_of(item: Item, context: Context) -> str | None:
     """The folded login of the account that owns the item's repository."""
     name = repository_name(item, context)
-    return name.partition("/")[0] if name else None
+    if name:
+        return name.partition("/")[0]
+    for repository in (item.get("_repository"), item.get("repository"), context.repository):
+        owner = repository.get("owner") if isinstance(repository, Mapping) else None
+        if isinstance(owner, Mapping) and isinstance(owner.get("login"), str):
+            return str(owner["login"]).casefold()
+    return None
 
 
 def repository_name(item: Item, context: Context) -> str | None:

@@ -15,7 +15,7 @@ from filters.nearest import nearest
 from filters.nodes import And, Node, Not, Or, Query, Term, Text, Value
 from filters.qualifiers import FIELD, TABLE
 from filters.quick import quick_term
-from filters.words import LOOSE, Quoted, read_list, read_quoted, read_word
+from filters.words import LOOSE, Quoted, Raw, read_list, read_quoted, read_word
 
 LONGEST = 65_536
 DEEPEST = 60
@@ -297,8 +297,7 @@ class _Reader:
                     None,
                 )
             elif not item.text.strip():
-                self.fault(item.start, max(item.end, item.start + (len(raw) == 1)), "empty-value" if len(raw) == 1 else "empty-list-item",
-                           f"{spelled}: has no value" if len(raw) == 1 else "this list has an empty item", "write a value, or remove the comma" if len(raw) > 1 else "write a value")  # fmt: skip
+                self.nothing(item, spelled, len(raw) > 1)
             else:
                 try:
                     values.append(
@@ -316,6 +315,25 @@ class _Reader:
             return None
         term = Term(name, spelled, tuple(values), start, self.at)
         return self.modifier(term) if row.modifier else term
+
+    def nothing(self, item: Raw, spelled: str, in_list: bool) -> None:
+        """An empty item of a list is the fault of the comma beside it."""
+        if not in_list:
+            self.fault(item.start, item.end, "empty-value", f"{spelled}: has no value", "write a value")
+            return
+        at = (
+            item.start
+            if item.end > item.start or self.text[item.start : item.start + 1] == ","
+            else item.start - 1
+        )
+        self.fault(
+            at,
+            max(item.end, at + 1),
+            "empty-list-item",
+            "this list has an empty item",
+            "write a value, or remove the comma",
+            "" if item.end == item.start else None,
+        )
 
     def modifier(self, term: Term) -> Node | None:
         if self.denials:

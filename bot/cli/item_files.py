@@ -14,6 +14,8 @@ def read_items(path: str) -> list[Item]:
     """Read REST issues and pull requests; `-` is standard input. Anything else than objects exits with 2."""
     text = _read(path, "--items")
     rows = _array(text, path) if text.lstrip()[:1] == "[" else _lines(text, path)
+    if len(rows) == 1 and isinstance(rows[0], dict) and isinstance(rows[0].get("items"), list):
+        rows = rows[0]["items"]  # an answer of the search endpoint
     for place, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise wrong_usage(
