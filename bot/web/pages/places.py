@@ -1,0 +1,27 @@
+"""The addresses of pages."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+
+def repository_url(repository: Any, tail: str = "") -> str:
+    """`/owner/name`, or a page below it."""
+    base = f"/{quote(repository.owner, safe='')}/{quote(repository.name, safe='')}"
+    return f"{base}/{tail}" if tail else base
+
+
+def job_url(repository: Any, name: str, tail: str = "") -> str:
+    """A job's page, or an action on it."""
+    return repository_url(repository, "jobs/" + quote(name, safe="") + (f"/{tail}" if tail else ""))
+
+
+def run_url(repository: Any, run_id: int, tail: str = "") -> str:
+    """A run's page, or an action on it."""
+    return repository_url(repository, f"runs/{run_id}" + (f"/{tail}" if tail else ""))
+
+
+def session_url(repository: Any, session_id: int, tail: str = "") -> str:
+    """A session's page, or an action on it."""
+    return repository_url(repository, f"sessions/{session_id}" + (f"/{tail}" if tail else ""))

@@ -1,0 +1,136 @@
+"""Templates to pages: the reader's language and zone, who looks, what was just done, and nothing unescaped."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import bot
+from bot.model.run import Repository
+from bot.ports import Viewer, authorise
+from bot.web.auth import csrf_token, viewer_of
+from bot.web.context import context_of
+from bot.web.pages import jobwords
+from bot.web.pages.assets import asset
+from bot.web.pages.icons import icon
+from bot.web.pages.language import LANGUAGES, chosen, gettext, ngettext, speak, spoken
+from bot.web.pages.markdown import markdown
+from bot.web.pages.places import job_url, repository_url, run_url, session_url
+from bot.web.pages.reader import Reader, zone_or_utc
+
+NOTICE = "roundsman-notice"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bot.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals.update(
+        icon=icon, asset=asset, repository_url=repository_url, job_url=job_url, run_url=run_url, session_url=session_url,
+        languages=LANGUAGES, version=bot.__version__, words=jobwords,
+    )  # fmt: skip
+    environment.filters["markdown"] = markdown
+    return environment
+
+
+TEMPLATES = _environment()
+
+
+class Notice(BaseModel):
+    """What the last action did, shown once on the next page; `undo` is a form's address that takes it back."""
+
+    model_config = ConfigDict(frozen=True)
+    words: str = Field(max_length=500)
+    tone: str = Field("success", pattern=r"^(success|error|warn)$")
+    undo: str | None = Field(None, pattern=r"^/[A-Za-z0-9._~%/-]*$", max_length=500)
+
+
+def reader_of(request: Request) -> Reader:
+    """Who reads, as far as language and zone go; whatever follows in this request is said in that language."""
+    language = chosen(request.cookies.get("lang"), request.headers.get("accept-language", ""))
+    speak(language)
+    return Reader(language, zone_or_utc(request.cookies.get("zone")), context_of(request).now())
+
+
+def can(viewer: Viewer | None, repository: Repository | None) -> dict[str, bool]:
+    """What the viewer may do there: which buttons there are."""
+    return {
+        "run": authorise(viewer, "run", repository) is None,
+        "edit": authorise(viewer, "edit", repository) is None,
+        "operate": authorise(viewer, "operate", None) is None,
+    }
+
+
+async def page(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    repository: Repository | None = None,
+    status: int = 200,
+) -> Response:
+    """A whole page."""
+    viewer = await viewer_of(request)
+    html = fragment(
+        request, template, {**values, "repository": repository}, viewer=viewer, notice=_notice(request)
+    )
+    response = HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"})
+    if NOTICE in request.cookies:
+        response.delete_cookie(NOTICE, path="/")
+    return response
+
+
+def fragment(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    viewer: Viewer | None = None,
+    notice: Notice | None = None,
+) -> str:
+    """A part of a page, or a page's whole text."""
+    reader = reader_of(request)
+    repository = values.get("repository")
+    return TEMPLATES.get_template(template).render(
+        {
+            "repository": None, "crumbs": (), **values, "reader": reader, "language": spoken(), "viewer": viewer,
+            "may": can(viewer, repository), "csrf": csrf_token(request), "notice": notice, "path": request.url.path,
+            "settings": context_of(request).settings,
+        }
+    )  # fmt: skip
+
+
+def back(request: Request, place: str, notice: Notice | None = None) -> Response:
+    """Send the browser on after an action; the next page says what was done."""
+    if request.headers.get("hx-request") == "true":
+        response: Response = Response(status_code=204, headers={"HX-Redirect": place})
+    else:
+        response = RedirectResponse(place, 303)
+    if notice:
+        text = base64.urlsafe_b64encode(notice.model_dump_json().encode()).decode()
+        response.set_cookie(NOTICE, text, max_age=60, path="/", httponly=True, samesite="lax")
+    return response
+
+
+def _notice(request: Request) -> Notice | None:
+    text = request.cookies.get(NOTICE)
+    if not text:
+        return None
+    try:
+        return Notice.model_validate(json.loads(base64.urlsafe_b64decode(text.encode())))
+    except (ValidationError, ValueError, binascii.Error):
+        return None
