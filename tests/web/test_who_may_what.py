@@ -19,6 +19,7 @@ from tests.web.routes import Route, routes_of
 OPEN = {
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/api/openapi.json"), ("GET", "/sign-in/github"),
     ("GET", "/sign-in/github/callback"), ("GET", "/start/{token}"), ("GET", "/sign-in"), ("POST", "/webhooks/github"),
+    ("GET", "/language"),
 }  # fmt: skip
 """What anybody may ask; each of these says nothing about any repository."""
 MINE = {

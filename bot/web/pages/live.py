@@ -52,6 +52,8 @@ async def live(
 ) -> Response:  # fmt: skip
     """The living parts of the overview."""
     ids = visible_ids(viewer, visible)
+    if ids is not None and not ids:
+        return Response(status_code=204)  # nothing will ever change; the browser asks no more
 
     async def parts() -> Mapping[str, str]:
         values = await overview_of(context.database, ids, context)
