@@ -171,18 +171,8 @@ async def team_membership(call: Call = Depends(enter)) -> Response:
 
 @router.get(ROOT)
 async def get_repository(call: Call = Depends(enter)) -> Response:
-    """A repository; an old name answers with a redirect."""
+    """A repository."""
     repo = call.repo("metadata:read")
-    asked = f"{call.param('owner')}/{call.param('name')}"
-    numbered = str(call.request.scope.get("asked_path", "")).startswith("/repositories/")
-    if asked.lower() != repo.full_name.lower() and not numbered:
-        url = f"{call.request.url.scheme}://{call.request.url.netloc}/repositories/{repo.id}"
-        body = {
-            "message": "Moved Permanently",
-            "url": url,
-            "documentation_url": "https://docs.github.com/rest",
-        }
-        return answer(body, 301, {"location": url})
     return answer(shapes.repository(call.core, repo, call.caller.login))
 
 

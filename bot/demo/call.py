@@ -170,6 +170,8 @@ class Call:
         """The item of the path; a pull request may be reached with either permission."""
         repo = self.repo()
         row = self.core.issue(repo, self.number())
+        if row is None and self.number() in repo.deleted:
+            raise Refusal(410, "This issue was deleted")
         if row is None:
             raise not_found()
         needs = [f"issues:{grade}"] + ([f"pull_requests:{grade}"] if row.is_pull else [])

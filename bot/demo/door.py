@@ -81,6 +81,7 @@ class Door:
         try:
             if API.match(path):
                 caller = identify(self.core, headers.get("authorization"))
+                self._redirect_renamed(scope)
             fault = self.core.faults.strike(method, path, caller.name)
             await self._suffer(fault)
             if fault is not None and fault.drop == "before":
@@ -118,6 +119,23 @@ class Door:
         if path == asked and "raw_path" in scope:
             return scope
         return {**scope, "path": path, "raw_path": path.encode(), "asked_path": asked}
+
+    def _redirect_renamed(self, scope: Scope) -> None:
+        """A former name leads to the numbered address: 301 for reads, 307 for writes, which keep their body."""
+        found = re.match(r"^/repos/([^/]+/[^/]+)(/.*)?$", scope["path"])
+        if found is None or self.core.tables.repos.one("name", found[1].lower()) is not None:
+            return
+        repo = self.core.repo(found[1])
+        if repo is None:
+            return
+        host = next((v.decode() for k, v in scope["headers"] if k == b"host"), "")
+        query = scope.get("query_string", b"").decode("latin-1")
+        prefix = "/api/v3" if str(scope.get("asked_path", "")).startswith("/api/v3") else ""
+        address = f"{scope['scheme']}://{host}{prefix}/repositories/{repo.id}{found[2] or ''}"
+        status, words = (
+            (301, "Moved Permanently") if scope["method"] in ("GET", "HEAD") else (307, "Temporary Redirect")
+        )
+        raise Refusal(status, words, headers={"location": address + (f"?{query}" if query else "")})
 
     async def _suffer(self, fault: Fault | None) -> None:
         if fault is None:

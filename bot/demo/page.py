@@ -18,7 +18,7 @@ pre,code{font:12px/1.45 ui-monospace,SFMono-Regular,Menlo,monospace;background:v
 table{border-collapse:collapse}td,th{border:1px solid var(--line);padding:6px 13px}blockquote{border-left:4px solid var(--line);color:var(--muted);margin:0;padding:0 1em}
 .btn{border:1px solid var(--line);border-radius:6px;background:var(--soft);color:var(--fg);padding:5px 16px;font:inherit;font-weight:500;cursor:pointer}.btn-primary{background:var(--ok);color:#fff}
 .reactions span{border:1px solid var(--line);border-radius:2em;padding:2px 8px;margin-right:6px;font-size:12px}.diff .add{background:#2da44e26}.diff .del{background:#cf222e26}.diff span{display:block;white-space:pre}
-nav.tabs a{margin-right:16px}img{max-width:100%}
+nav.tabs a{margin-right:16px}.body>:first-child{margin-top:0}.body>:last-child{margin-bottom:0}details{margin:8px 0}summary{cursor:pointer}.face{width:20px;height:20px;border-radius:50%;vertical-align:-5px;margin-right:8px}.reactions{margin-top:12px}.diff{margin:0}img{max-width:100%}
 """
 
 

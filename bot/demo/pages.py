@@ -31,10 +31,29 @@ EMOJI = {
 }  # fmt: skip
 
 
-def render(text: str | None) -> str:
-    """Markdown as GitHub shows it: HTML comments gone, scripts gone, `<details>` working, task lists as boxes."""
+def render(text: str | None, full_name: str | None = None) -> str:
+    """Markdown as GitHub shows it: HTML comments gone, scripts gone, `<details>` working, task lists as boxes.
+
+    With the repository's `full_name`, `#12` becomes a link and `@name` stands out.
+    """
     source = re.sub(r"^(\s*[-*]\s+)\[( |x)\]", _box, text or "", flags=re.MULTILINE | re.IGNORECASE)
-    return nh3.clean(_MARKDOWN.render(source), tags=set(_TAGS), attributes=_ATTRIBUTES, strip_comments=True)
+    clean = nh3.clean(_MARKDOWN.render(source), tags=set(_TAGS), attributes=_ATTRIBUTES, strip_comments=True)
+    return clean if full_name is None else _linked(clean, full_name)
+
+
+def _linked(text: str, full_name: str) -> str:
+    """Clean HTML with references as links, but not in code and in links."""
+    out: list[str] = []
+    inside = 0
+    for part in re.split(r"(<[^>]+>)", text):
+        if part.startswith("<"):
+            found = re.match(r"<(/?)(?:a|code|pre)\b", part)
+            inside += 0 if found is None else -1 if found[1] else 1
+        elif not inside:
+            part = re.sub(r"(?<![\w/&#])#(\d{1,9})\b", rf'<a href="/{full_name}/issues/\1">#\1</a>', part)
+            part = re.sub(r"(?<![\w/@.])@([A-Za-z0-9][A-Za-z0-9-]{0,38})\b", r"<strong>@\1</strong>", part)
+        out.append(part)
+    return "".join(out)
 
 
 def _box(found: re.Match[str]) -> str:
@@ -148,16 +167,29 @@ def _item_row(core: Core, repo: r.Repo, row: r.Issue) -> str:
 
 
 def _box_of(
-    author: str | None, at: str, body: str | None, reactions: dict[str, int], anchor: str, verb: str
-) -> str:
+    core: Core, row: r.Issue, author: str | None, at: str, body: str | None, reactions: dict[str, int], anchor: str,
+    verb: str,
+) -> str:  # fmt: skip
     shown = "".join(f"<span>{EMOJI[k]} {v}</span>" for k, v in reactions.items() if v and k in EMOJI)
     rolled = f'<div class="reactions">{shown}</div>' if shown else ""
-    text = render(body) or '<p class="muted"><em>No description provided.</em></p>'
+    text = (
+        render(body, core.repo_of(row).full_name) or '<p class="muted"><em>No description provided.</em></p>'
+    )
     return (
-        f'<div class="box" id="{anchor}"><div class="head"><strong>{html.escape(author or "ghost")}</strong> '
+        f'<div class="box" id="{anchor}"><div class="head">{_face(core, author)}'
+        f"<strong>{html.escape(author or 'ghost')}</strong>{_bot(author)} "
         f'{verb} on <a href="#{anchor}">{at[:16].replace("T", " ")}</a></div>'
         f'<div class="body">{text}{rolled}</div></div>'
     )
+
+
+def _face(core: Core, author: str | None) -> str:
+    user = core.user(author or "")
+    return "" if user is None else f'<img class="face" alt="" src="/avatars/{user.id}">'
+
+
+def _bot(author: str | None) -> str:
+    return '<span class="label">bot</span>' if (author or "").endswith("[bot]") else ""
 
 
 @router.get("/{owner}/{name}/issues/{number:int}")
@@ -169,7 +201,9 @@ async def item_page(request: Request, owner: str, name: str, number: int) -> Res
     if row is None:
         raise not_found()
     body = _head(core, repo) + _title(core, row)
-    body += _box_of(row.author, row.created_at, row.body, row.reactions, f"issue-{row.id}", "opened")
+    body += _box_of(
+        core, row, row.author, row.created_at, row.body, row.reactions, f"issue-{row.id}", "opened"
+    )
     body += "".join(text for _, text in sorted(_talk(core, row)))
     if row.is_pull:
         body += _files(core, row)
@@ -191,7 +225,7 @@ def _talk(core: Core, row: r.Issue) -> list[tuple[str, str]]:
     """Comments and reviews with the time they belong to."""
     out = []
     for comment in core.tables.comments.under("issue", row.id):
-        shown = _box_of(comment.author, comment.created_at, comment.body, comment.reactions,
+        shown = _box_of(core, row, comment.author, comment.created_at, comment.body, comment.reactions,
                         f"issuecomment-{comment.id}", "commented")  # fmt: skip
         if comment.minimized:
             shown = f'<details class="box"><summary class="head">This comment was marked as {html.escape(comment.minimized)}.</summary>{shown}</details>'
@@ -210,7 +244,11 @@ def _review(core: Core, review: r.Review) -> str:
         for x in core.tables.review_comments.under("review", review.id)
     )
     anchor = f"pullrequestreview-{review.id}"
-    return _box_of(review.author, review.submitted_at or "", review.body or " ", {}, anchor, verb) + notes
+    row = core.tables.issues.rows[review.issue_id]
+    return (
+        _box_of(core, row, review.author, review.submitted_at or "", review.body or " ", {}, anchor, verb)
+        + notes
+    )
 
 
 def _files(core: Core, row: r.Issue) -> str:

@@ -84,6 +84,8 @@ class Repo:
     former_names: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     protected_branches: list[str] = field(default_factory=list)
+    deleted: list[int] = field(default_factory=list)
+    """Numbers of deleted issues, which answer 410."""
 
     @property
     def full_name(self) -> str:

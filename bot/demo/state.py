@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from bot.demo import apps, ids, jwt, webhooks
+from bot.demo import apps, deeds, ids, jwt, webhooks
 from bot.demo import records as r
 from bot.demo.core import Actor, Core
 from bot.demo.gitstore import Files, NewCommit
@@ -173,10 +173,12 @@ class GitHub(Core):
 
     def delete_issue(self, issue: DemoIssue) -> None:
         """Delete an issue, as an admin can; `since` will not show it."""
-        webhooks.emit(self, "issues", "deleted", Actor(issue.repository.partition("/")[0]), self.repo_of(issue.row),
-                      issue={"number": issue.number, "id": issue.row.id})  # fmt: skip
+        deeds.announce(self, issue.row, "deleted", Actor(issue.repository.partition("/")[0]))
         for comment in issue.comments:
             self.tables.comments.drop(comment.id)
+        repo = self.repo_of(issue.row)
+        repo.deleted.append(issue.number)
+        self.tables.repos.put(repo)
         self.tables.issues.drop(issue.row.id)
         self.save()
 

@@ -186,12 +186,23 @@ async def test_manifest_flow(github: GitHub, anyone: httpx.AsyncClient) -> None:
 async def test_renamed_repositories_redirect(
     github: GitHub, bot: httpx.AsyncClient, installation: Installation
 ) -> None:
-    """The old name leads to the numbered address."""
+    """The old name leads to the numbered address, for all below it and for writes, too."""
+    github.repository("acme/shop").issue("a")
     github.rename_repo("acme/shop", "store")
-    moved = await bot.get(SHOP)
+    moved = await bot.get(f"{SHOP}/issues?state=all")
     found = await bot.get(moved.headers["location"])
-    assert (moved.status_code, found.json()["full_name"]) == (301, "acme/store")
-    assert found.json()["permissions"]["admin"] is False
+    assert (moved.status_code, len(found.json())) == (301, 1)
+    written = await bot.post(f"{SHOP}/issues/1/comments", json={"body": "x"}, follow_redirects=True)
+    assert [x.status_code for x in (*written.history, written)] == [307, 201]
+
+
+async def test_deleted_issues_are_gone(github: GitHub, bot: httpx.AsyncClient) -> None:
+    """A deleted issue answers 410, leaves the list, and its number is not used again."""
+    shop = github.repository("acme/shop")
+    github.delete_issue(shop.issue("a"))
+    assert (await bot.get(f"{SHOP}/issues/1")).status_code == 410
+    assert (await bot.get(f"{SHOP}/issues?state=all")).json() == []
+    assert shop.issue("b").number == 2
 
 
 async def test_user_tokens_end(github: GitHub, app: App, anyone: httpx.AsyncClient, clock: HandClock) -> None:

@@ -75,10 +75,10 @@ async def test_pages_read_well(github: GitHub, anyone: httpx.AsyncClient, instal
     )
     issue.comment(
         "ann",
-        "<!-- marker:secret -->\n**bold**\n\n<details><summary>More</summary>\n\n- [x] done\n\n</details>",
+        "<!-- marker:secret -->\n**bold** see #1, not `#1`\n\n<details><summary>More</summary>\n\n- [x] done\n\n</details>",
     )
     page = (await anyone.get("/acme/shop/issues/1")).text
-    assert "<strong>bold</strong>" in page
+    assert '<strong>bold</strong> see <a href="/acme/shop/issues/1">#1</a>, not <code>#1</code>' in page
     assert "<details><summary>More</summary>" in page
     assert "&lt;b&gt;Crash" in page
     assert not any(x in page for x in ("marker:secret", "<script", 'href="javascript:'))
