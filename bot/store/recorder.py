@@ -1,0 +1,63 @@
+"""Group commit: deliveries that come close together are made durable together, each before its sender is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.model.happening import Delivery
+from bot.ports import Clock
+from bot.store import deliveries
+from bot.store.database import Database
+
+MOST = 100
+
+
+class Recorder:
+    """Keeps deliveries. `woken` is called after each commit, so that this process's worker looks at once."""
+
+    def __init__(self, database: Database, clock: Clock, woken: Callable[[], None] | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._woken = woken
+        self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def keep(self, delivery: Delivery) -> bool:
+        """Return once the delivery is durable; False where it was known already. Raises what the database raises."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, future))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await future
+
+    async def _write(self) -> None:
+        """Commit what waits; what comes during a commit goes into the next, so a slow disk makes larger groups."""
+        while self._waiting:
+            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            try:
+                new = await self._database.write(
+                    deliveries.record, [delivery for delivery, _ in group], self._clock.now()
+                )
+            except Exception as fault:
+                if len(group) > 1:  # one that cannot be kept must not take the others with it
+                    await asyncio.gather(*(self._alone(*each) for each in group))
+                elif not group[0][1].done():
+                    group[0][1].set_exception(fault)
+                continue
+            for delivery, future in group:
+                if not future.done():
+                    future.set_result(delivery.guid in new)
+                new.discard(delivery.guid)
+            if self._woken is not None:
+                self._woken()
+
+    async def _alone(self, delivery: Delivery, future: asyncio.Future[bool]) -> None:
+        try:
+            new = await self._database.write(deliveries.record, [delivery], self._clock.now())
+        except Exception as fault:
+            if not future.done():
+                future.set_exception(fault)
+        else:
+            if not future.done():
+                future.set_result(delivery.guid in new)
