@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
+from bot.flow.session import SYSTEM
 from bot.model.agent import Checkout, EngineName, Limits, McpServer, Script, SessionRequest
 from bot.model.item import Item
 from bot.ports import Seat
@@ -45,6 +46,7 @@ def request_for(
         engine=engine,
         model=agent.model or command.model or defaults.default_model if engine != "script" else None,
         prompt=prompt,
+        system="" if engine == "script" else SYSTEM,
         max_turns=turns,
         permission_mode=(agent.permission_mode or command.permission_mode or "acceptEdits"),
         allowed_tools=tools,

@@ -14,6 +14,7 @@ from bot.flow.outcome import On
 from bot.flow.outcome import decide as judge
 from bot.flow.request import request_for, with_issues
 from bot.flow.seen import fingerprint, state_of
+from bot.flow.session import framed
 from bot.flow.words import Briefed, Decided, Done, Worked, Wrote
 from bot.model.agent import AgentEnd, Failure
 from bot.model.item import Item
@@ -89,7 +90,9 @@ async def brief(ticket: Ticket, crew: Crew) -> Briefed:
         gathered = await crew.sources.gather(seat, item, uses(command))
         nonce = nonce_of(seat, crew.key)
         variables = variables_of(seat, item, gathered, crew.clock.now(), nonce)
-        prompt = "" if command.is_script else prompt_of(command, variables, gathered, nonce)
+        may = seat.spec.may or May.model_validate(command.may or {})
+        told = "" if command.is_script else prompt_of(command, variables, gathered, nonce)
+        prompt = framed(told, may, _on(seat)) if told else ""
         request = request_for(seat, item, command, prompt, variables, await crew.book.commands(seat), crew)
     except CommandError as error:
         return await _end(seat, crew, SessionStatus.failed, str(error), "configuration")
@@ -166,13 +169,17 @@ async def decide(ticket: Ticket, crew: Crew) -> Decided:
     if end.outcome is None:
         return Decided(writes=0)
     may = seat.spec.may or await _may_of_command(seat, crew)
-    on: On = "nothing" if not seat.spec.has_items else "pull_request" if seat.session.is_pull else "issue"
-    decision = judge(end.outcome, may, on=on, patch=end.patch, secrets=crew.secrets)
+    decision = judge(end.outcome, may, on=_on(seat), patch=end.patch, secrets=crew.secrets)
     await crew.book.note(seat, decision=decision.model_dump(mode="json"))
     if seat.run.dry_run:
         return Decided(writes=0)
     writes = [action for action in decision.allowed if not isinstance(action, Comment)]
     return Decided(writes=len(writes), reports=end.ending == "succeeded" and _reports(seat, may, decision))
+
+
+def _on(seat: Seat) -> On:
+    """What the session works on."""
+    return "nothing" if not seat.spec.has_items else "pull_request" if seat.session.is_pull else "issue"
 
 
 async def _may_of_command(seat: Seat, crew: Crew) -> May:
