@@ -86,7 +86,9 @@ class GeminiParser(ParserState):
 
 
 def _launch(request: SessionRequest, view: View) -> Launch | str:
-    """Build the command line. The workspace counts as trusted only because its `.gemini` is hidden from the agent."""
+    """Build the command line. The workspace counts as trusted only because what it would obey is hidden: `.gemini` and every
+    GEMINI.md (the program reads that name whatever other names it is given).
+    """
     servers = mcp_servers(request, key="httpUrl")
     settings: dict[str, Any] = {
         "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": True}},
@@ -99,7 +101,6 @@ def _launch(request: SessionRequest, view: View) -> Launch | str:
             "checkpointing": {"enabled": False},
         },
         "model": {"maxSessionTurns": request.max_turns},
-        "context": {"fileName": ["ROUNDSMAN-SYSTEM.md"]},
         "tools": {"exclude": ["google_web_search", "web_fetch"]},
         "hooksConfig": {"enabled": False},
         "mcpServers": servers,
@@ -118,7 +119,7 @@ def _launch(request: SessionRequest, view: View) -> Launch | str:
     }
     # System settings win over those of the workspace, whatever the checkout says.
     files = {".gemini/settings.json": json.dumps(settings), "system.json": json.dumps(settings)}
-    return Launch(tuple(argv), prompt.encode(), environment, files, hide=(".gemini",))
+    return Launch(tuple(argv), prompt.encode(), environment, files, hide=(".gemini", "**/GEMINI.md"))
 
 
 SPEC = AgentSpec(

@@ -22,7 +22,8 @@ TokenOf = Callable[[str], Awaitable[str | None]]
 
 # Answers only for the host we meant, so that a redirect elsewhere learns nothing.
 _ASKPASS = """#!/bin/sh
-case "$1" in *"//$ROUNDSMAN_GIT_HOST"*|*"@$ROUNDSMAN_GIT_HOST"*) ;; *) exit 1 ;; esac
+h=$ROUNDSMAN_GIT_HOST
+case "$1" in *"//$h'"*|*"//$h/"*|*"@$h'"*|*"@$h/"*) ;; *) exit 1 ;; esac
 case "$1" in Username*) echo x-access-token ;; *) printf '%s\\n' "$ROUNDSMAN_GIT_TOKEN" ;; esac
 """
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

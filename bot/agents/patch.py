@@ -69,8 +69,8 @@ async def _found(space: Workspace) -> list[_Found]:
         wrote = [*(n for n in names if n not in gone), *(o for o in others if not o.endswith("/"))]
     new = [path for path in wrote if path not in tracked]
     ignored = await _ignored(lookup, new) if space.overlay else set()
-    kept = [p for p in wrote if p not in ignored and p.split("/")[0] not in space.hidden]
-    gone = [p for p in gone if p.split("/")[0] not in space.hidden]
+    kept = [p for p in wrote if p not in ignored and not space.is_hidden(p)]
+    gone = [p for p in gone if not space.is_hidden(p)]
     if len(gone) > MOST_FILES * 10 or len(kept) > MOST_FILES * 10:
         raise _RefusedError(f"the change touches more than {MOST_FILES} files")
     found = [_Found(path) for path in gone]

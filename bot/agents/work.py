@@ -234,7 +234,7 @@ class _Attempt:
         if isinstance(launch, str):
             return _failed(Failure.of("configuration", launch))
         await asyncio.to_thread(_write_state, space.state, launch)
-        space.hide(launch.hide)
+        await space.hide(launch.hide)
         shelf = self.agents.options.data_dir / "resume"
         if self.request.resume and not await asyncio.to_thread(
             keep.restore, spec, space.state, self.request.resume, shelf

@@ -53,14 +53,31 @@ class Workspace:
         """The objects the agent's own git reads, without a way to write them."""
         return self.git.directory / "objects" if self.git else None
 
-    def hide(self, names: tuple[str, ...]) -> None:
-        """Take top-level names out of the agent's sight; they are no change of its own."""
+    async def hide(self, names: tuple[str, ...]) -> None:
+        """Take paths out of the agent's sight; they are no change of its own. `**/NAME` means a file at any depth."""
         for name in names:
-            self.hidden.add(name)
-            place = (self.overlay.upper if self.overlay else self.files) / name
-            _remove(place)
-            if self.overlay:
-                whiteout(place)
+            found = [name] if not name.startswith("**/") else await self._named(name[3:])
+            for path in found:
+                self.hidden.add(path)
+                await asyncio.to_thread(self._cover, path)
+
+    async def _named(self, name: str) -> list[str]:
+        """The commit's files of this name, whatever its case."""
+        if self.git is None:
+            return []
+        paths = (await self.git("ls-files", "-z")).decode("utf-8", "surrogateescape").split("\0")
+        return [path for path in paths if path.rpartition("/")[2].lower() == name.lower()]
+
+    def _cover(self, path: str) -> None:
+        place = (self.overlay.upper if self.overlay else self.files) / path
+        _remove(place)
+        if self.overlay:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            whiteout(place)
+
+    def is_hidden(self, path: str) -> bool:
+        """Say whether a path, or a folder above it, was hidden by us."""
+        return any(path == h or path.startswith(f"{h}/") for h in self.hidden)
 
 
 @dataclass
