@@ -12,6 +12,7 @@ from filters.complete import Completion, complete
 from filters.describe import describe
 from filters.errors import Diagnostic, QueryError, carets
 from filters.explain import Explanation, Reason, explain
+from filters.graphql import from_graphql
 from filters.match import Matcher, compile, needs  # noqa: A004  (the word of `re.compile`)
 from filters.nodes import And, Node, Not, Or, Query, Term, Text, Value, leaves
 from filters.plan import Call, Known, Plan, StopRule, plan
@@ -45,6 +46,7 @@ __all__ = [
     "complete",
     "describe",
     "explain",
+    "from_graphql",
     "leaves",
     "names_state",
     "needs",
