@@ -64,7 +64,7 @@ def _deciding(tree: Compiled, item: Item) -> list[Asked]:
     telling = isinstance(tree, Some)
     sets = [_deciding(part, item) for part in tree.parts if answer(part, item) is settled]
     if settled is telling:
-        return min(sets, key=len)
+        return min(sets, key=lambda found: (len(found), min((each.leaf.start for each in found), default=0)))
     return [each for found in sets for each in found]
 
 

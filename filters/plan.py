@@ -34,6 +34,7 @@ Kind = OneOf["rest_list_issues", "rest_list_pulls", "rest_refresh", "search", "m
 Bucket = OneOf["core", "search", "graphql"]
 Target = OneOf["issues", "prs"]
 PAGE = 100
+EXHAUSTED = 1_000.0  # what a request costs of which none is left: only where there is no other way
 OVERLAP = timedelta(minutes=5)
 
 
@@ -139,9 +140,10 @@ class _Planner:
             return self.nothing("no item of this repository can match")
         if self.unknown_milestone():
             return self.nothing("the repository has no such milestone")
-        options = [self.listed(pulls=False)]
+        options = []  # of two that cost the same the first is taken
         if self.narrow.kind == "pr" and not self.lost_in_pulls():
             options.append(self.listed(pulls=True))
+        options.append(self.listed(pulls=False))
         if (divided := self.divided()) is not None:
             options.append(divided)
         if (searched := self.searched()) is not None:
@@ -154,8 +156,8 @@ class _Planner:
         """The share of each bucket a plan takes, and a little for each request's time."""
         total = 0.0
         for bucket, requests in option.estimate.items():
-            left = max(self.known.remaining.get(bucket, 1), 1)
-            total += requests * (1 / left + 0.001)
+            left = self.known.remaining.get(bucket, 0)
+            total += requests * (1 / left + 0.001 if left > 0 else EXHAUSTED)
         return total
 
     def nothing(self, why: str) -> Plan:
