@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,7 +65,6 @@ class Core:
         )
         self.git = GitStore(self.data_dir / "git")
         self._journal = Journal(data_dir) if data_dir is not None else None
-        self._counts: dict[int, tuple[int, Counter[tuple[int | None, str]]]] = {}
         if self._journal is not None:
             self._journal.load(self.tables)
 
@@ -125,14 +123,6 @@ class Core:
     def repo_of(self, row: r.Issue | r.Comment | r.Review | r.ReviewComment | r.CheckRun) -> r.Repo:
         """The repository a record belongs to."""
         return self.tables.repos.rows[row.repo_id]
-
-    def counts(self, repo: r.Repo) -> Counter[tuple[int | None, str]]:
-        """How many items a repository has by (milestone number, state); counted once per change of any issue."""
-        version, counted = self._counts.get(repo.id, (-1, Counter()))
-        if version != self.tables.issues.version:
-            counted = Counter((x.milestone, x.state) for x in self.tables.issues.under("repo", repo.id))
-            self._counts[repo.id] = (self.tables.issues.version, counted)
-        return counted
 
     def role(self, repo: r.Repo, login: str | None) -> str:
         """What someone may do in a repository: the strongest of ownership, collaboration, membership, publicity."""

@@ -8,7 +8,6 @@ from graphql import GraphQLError
 
 from bot.demo import records as r
 from bot.demo import shapes_issues
-from bot.demo.checks import latest_statuses, rollup
 from bot.demo.commits import Commit, commits_between, one_commit
 from bot.demo.core import Core
 from bot.demo.diffs import diff_of_pull, pull_base
@@ -16,6 +15,7 @@ from bot.demo.gitstore import GitFault
 from bot.demo.ids import node_id
 from bot.demo.linked import closed_issues, closing_pulls
 from bot.demo.searchterms import review_decision
+from bot.demo.statuses import latest_statuses, rollup
 
 T = TypeVar("T")
 Fields = dict[str, Any]

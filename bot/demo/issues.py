@@ -75,11 +75,9 @@ def _type_test(wanted: str) -> Test | None:
 
 
 def _tests(call: Call, repo: r.Repo) -> list[Test]:
-    state = call.choice("state", ("open", "closed", "all"), "open")
     creator, mentioned = call.query("creator").lower(), call.query("mentioned").lower()
     since = since_of(call)
     optional: list[Test | None] = [
-        (lambda x: x.state == state) if state != "all" else None,
         (lambda x: x.updated_at >= since) if since else None,
         _assignee_test(call.query("assignee")),
         (lambda x: (x.author or "").lower() == creator) if creator else None,
@@ -108,8 +106,11 @@ def ordered(call: Call, rows: list[r.Issue]) -> list[r.Issue]:
 async def list_issues(call: Call = Depends(enter)) -> Response:
     """Issues and pull requests in one list."""
     repo = call.repo("issues:read", "pull_requests:read")
+    state = call.choice("state", ("open", "closed", "all"), "open")
     tests = _tests(call, repo)
-    rows = [x for x in call.core.tables.issues.under("repo", repo.id) if all(test(x) for test in tests)]
+    table = call.core.tables.issues
+    shelf = table.under("repo", repo.id) if state == "all" else table.under("state", (repo.id, state))
+    rows = [x for x in shelf if all(test(x) for test in tests)]
     return paged(call, ordered(call, rows), lambda x: shapes_issues.issue(call.core, x, repo))
 
 

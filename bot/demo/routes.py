@@ -9,15 +9,18 @@ from bot.demo import (
     apps,
     checks,
     comments,
+    contents,
     git,
     gitdata,
     graphql,
+    history,
     issues,
     oauth,
     pages,
     pulls,
     reviews,
     search,
+    statuses,
     vocabulary,
 )  # fmt: skip
 from bot.demo.core import Core
@@ -27,7 +30,8 @@ from bot.demo.refusal import Refusal
 # Pages come last: `/{owner}/{name}` would take nearly every path. Checks and pulls stand before commits by any name.
 ROUTERS = [
     accounts.router, apps.router, comments.router, issues.router, vocabulary.router, reviews.router, pulls.router,
-    checks.router, gitdata.router, search.router, graphql.router, oauth.router, git.router, pages.router,
+    checks.router, statuses.router, contents.router, history.router, gitdata.router, search.router, graphql.router, oauth.router,
+    git.router, pages.router,
 ]  # fmt: skip
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bot.demo import records as r
-from bot.demo.checks import rollup
 from bot.demo.core import Core
 from bot.demo.ids import iso, parse_time
 from bot.demo.linked import closed_numbers, closing_pulls
 from bot.demo.mentions import mentioned_teams
 from bot.demo.refusal import invalid
 from bot.demo.searchquery import Branch, Leaf, Node
+from bot.demo.statuses import rollup
 
 Item = r.Issue
 Test = Callable[["Searcher", Item, str], bool]

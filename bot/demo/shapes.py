@@ -116,7 +116,7 @@ def repository(core: Core, repo: r.Repo, login: str | None = None) -> Shape:
     """`full-repository`, which is also a `minimal-repository` and a `repository`."""
     api, web = f"{core.api_url}/repos/{repo.full_name}", f"{core.url}/{repo.full_name}"
     role = core.role(repo, login)
-    open_issues = sum(n for (_, state), n in core.counts(repo).items() if state == "open")
+    open_issues = core.tables.issues.count("state", (repo.id, "open"))
     return {
         "id": repo.id,
         "node_id": node_id("repo", repo.id),
@@ -192,7 +192,7 @@ def milestone(core: Core, row: r.Milestone) -> Shape:
     """`milestone`."""
     repo = core.tables.repos.rows[row.repo_id]
     api = f"{core.api_url}/repos/{repo.full_name}/milestones/{row.number}"
-    counts = core.counts(repo)
+    inside = core.tables.issues.count
     return {
         "url": api,
         "html_url": f"{core.url}/{repo.full_name}/milestone/{row.number}",
@@ -204,8 +204,8 @@ def milestone(core: Core, row: r.Milestone) -> Shape:
         "title": row.title,
         "description": row.description,
         "creator": simple_user(core, row.creator),
-        "open_issues": counts[(row.number, "open")],
-        "closed_issues": counts[(row.number, "closed")],
+        "open_issues": inside("milestone", (repo.id, row.number, "open")),
+        "closed_issues": inside("milestone", (repo.id, row.number, "closed")),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "closed_at": row.closed_at,

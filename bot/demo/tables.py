@@ -24,7 +24,6 @@ class Table(Generic[R]):
         self.shape = shape
         self.rows: dict[int, R] = {}
         self.dirty: set[int] = set()
-        self.version = 0
         self._groups = groups or {}
         self._keys = keys or {}
         self._grouped: dict[str, dict[Hashable, dict[int, R]]] = {name: {} for name in self._groups}
@@ -35,7 +34,6 @@ class Table(Generic[R]):
         """Insert a row, or note that it changed; its indexes follow."""
         self.place(row)
         self.dirty.add(row.id)
-        self.version += 1
         return row
 
     def place(self, row: R) -> None:
@@ -67,7 +65,6 @@ class Table(Generic[R]):
             return
         self._forget(row_id, *self._places.pop(row_id))
         self.dirty.add(row_id)
-        self.version += 1
 
     def get(self, row_id: int) -> R | None:
         """The row of this id, or None."""
@@ -114,7 +111,12 @@ class Tables:
         )  # fmt: skip
         self.issues = Table(
             "issue", r.Issue,
-            groups={"repo": lambda x: x.repo_id}, keys={"number": lambda x: (x.repo_id, x.number)},
+            groups={
+                "repo": lambda x: x.repo_id,
+                "state": lambda x: (x.repo_id, x.state),
+                "milestone": lambda x: (x.repo_id, x.milestone, x.state),
+            },
+            keys={"number": lambda x: (x.repo_id, x.number)},
         )  # fmt: skip
         self.pulls = Table("pull", r.Pull)
         self.comments = Table(
