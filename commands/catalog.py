@@ -31,8 +31,10 @@ class Catalog:
         return self._resolved(name, self._own, ())
 
     def names(self, target: Target | None = None) -> list[str]:
-        """The names of usable commands, sorted; with `target`, those that work on it."""
-        return [command.name for command in self.commands() if target in (None, command.target)]
+        """The names of usable commands, sorted; with `target`, those that work on it or name no target."""
+        return [
+            command.name for command in self.commands() if target is None or command.target in (None, target)
+        ]
 
     def commands(self) -> Iterator[Command]:
         """Every usable command by name; `faults` tells about the others."""

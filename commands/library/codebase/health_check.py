@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Runs a repository's own test and lint commands and says what fails: no model, no key.
 
 Stand-alone: Python's standard library only. Works in the current directory, a checkout of the repository. Reads one

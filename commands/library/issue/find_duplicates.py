@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Finds earlier issues that say what this one says: BM25 over the repository's issues, no model, no key.
 
 Stand-alone: Python's standard library only. Reads one JSON object from the file named in ROUNDSMAN_INPUT (or standard
