@@ -9,28 +9,16 @@ from typing import Any
 
 from fastapi import Request
 
-from bot.model.job import JobSpec
-from bot.model.run import Repository
 from bot.ports import Clock, Identity, Tracker
 from bot.settings import Settings
 from bot.store.database import Database
-from bot.web.problems import Fault
-from commands.catalog import Catalog
-
-
-async def _library_only(_repository: Repository) -> Catalog:
-    return Catalog()
-
-
-async def _no_ceilings(_spec: JobSpec, _repository: Repository) -> Sequence[Fault]:
-    return ()
 
 
 @dataclass(frozen=True)
 class WebContext:
     """The parts a web process has; what is None is not there, and its pages say so.
 
-    `check(spec, repository)` tells what the operator or the repository does not allow; `undo(run_id, by)` takes back what a run did
+    `undo(run_id, by)` takes back what a run did
     and gives the words of what could not be; `tell(channel)` sends a test notification and gives its fault, if any.
     """
 
@@ -38,8 +26,6 @@ class WebContext:
     settings: Settings
     clock: Clock
     identity: Identity | None = None
-    catalog: Callable[[Repository], Awaitable[Catalog]] = _library_only
-    check: Callable[[JobSpec, Repository], Awaitable[Sequence[Fault]]] = _no_ceilings
     tracker: Tracker | None = None
     undo: Callable[[int, str], Awaitable[Sequence[str]]] | None = None
     tell: Callable[[str], Awaitable[str | None]] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +26,9 @@ class Fault(BaseModel):
     pointer: str = Field(description="Where: a JSON pointer into the body, or the parameter's name.")
     message: str
     hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+    line: int | None = Field(None, description="In a file: the line, from 1.")
+    column: int | None = None
 
 
 class ProblemDetails(BaseModel):
@@ -101,7 +104,7 @@ def answer(request: Request, problem: Problem) -> Response:
     if page is not None and wants_page(request):
         response = page(request, problem)
     else:
-        document = problem.document().model_dump(exclude_defaults=False)
+        document = problem.document().model_dump(exclude_none=True)
         document = {key: value for key, value in document.items() if value or key in ("title", "status")}
         document["detail"] = printable(problem.detail)
         response = JSONResponse(document, problem.status, media_type=MEDIA)

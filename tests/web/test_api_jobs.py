@@ -17,7 +17,8 @@ JOBS = "/api/repos/acme/shop/schedules"
 
 @pytest.fixture
 async def ada(house: House) -> httpx.AsyncClient:
-    """A maintainer."""
+    """A maintainer, in a house with a ceiling."""
+    house.settings.ceilings["budget"] = {"run": 6}
     return await house.person("ada", "maintain")
 
 
@@ -88,11 +89,16 @@ async def test_a_key_makes_one_job_however_often_it_is_sent(ada: httpx.AsyncClie
 @pytest.mark.parametrize(
     ("change", "pointer", "words"),
     [
-        ({"max_items": 51}, "/max_items", "less than or equal to 50"),
-        ({"on": {"schedule": "0 0 31 2 *"}}, "/on/0/schedule", "never"),
+        ({"max_items": 51}, "/max_items", "51"),
+        ({"on": {"schedule": "0 0 31 2 *"}}, "/on/schedule", "never"),
         ({"target": "codebase"}, "/filter", "no items to filter"),
         ({"limits": {"timeout": "10s"}}, "/limits/timeout", "out of bounds"),
-        ({"promt": "x"}, "/promt", "not permitted"),
+        ({"promt": "x"}, "/promt", "unknown key"),
+        ({"filter": "is:open lable:bug"}, "/filter", "lable"),
+        ({"prompt": None, "command": "issue/root-cuase"}, "/command", "unknown command"),
+        ({"prompt": "{{ item.nmber }}"}, "/prompt", "nmber"),
+        ({"limits": {"budget": {"run": 9}}}, "/limits/budget/run", "9"),
+        ({"notify": [{"to": "slack"}]}, "/notify/0/to", "unknown channel"),
         ({"prompt": None}, "/prompt", ""),
         ({"name": "-"}, "/name", "not a name for a job"),
         ({"timezone": "Mars/Olympus"}, "/timezone", "unknown time zone"),

@@ -13,12 +13,15 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
+from bot.flow.refusal import objections
 from bot.model.job import JobSpec
 from bot.model.run import Job
 from bot.model.schedule import JobName
-from bot.web.problems import Problem, faults_of
+from bot.web.surroundings import refuse
 
 
 class Closed(BaseModel):
@@ -56,7 +59,17 @@ class NewJob(JobSpec):
         )
 
 
-NewJobBody = Annotated[NewJob, BeforeValidator(_flat)]
+def _worded(given: Any, build: ValidatorFunctionWrapHandler) -> Any:
+    """Say what is wrong in the words people get for their files, too."""
+    flat = _flat(given)
+    try:
+        return build(flat)
+    except ValidationError as error:
+        refuse(objections(error, NewJob), flat)
+        raise
+
+
+NewJobBody = Annotated[NewJob, WrapValidator(_worded)]
 JobPatch = Annotated[
     dict[str, Any],
     BeforeValidator(_flat),
@@ -138,6 +151,5 @@ def checked(given: Any) -> JobSpec:
     try:
         return JobSpec.model_validate(given)
     except ValidationError as error:
-        faults = faults_of(error)
-        words = f"{faults[0].pointer or 'the job'}: {faults[0].message}"
-        raise Problem(422, words, code="invalid", errors=faults) from None
+        refuse(objections(error), given)
+        raise

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 import filters
 from bot.flow.describe import describe_cron
@@ -37,6 +37,7 @@ from bot.web.api.shapes import JobOut, RunOut
 from bot.web.auth import Context, SignedInViewer, at_repository
 from bot.web.context import WebContext
 from bot.web.problems import Problem
+from bot.web.surroundings import fit
 
 router = APIRouter(prefix="/api/repos/{owner}/{repo}/schedules", tags=["jobs"])
 Seen = Annotated[Repository, Depends(at_repository("see"))]
@@ -90,7 +91,7 @@ async def edit_job(
     now = context.now()
     before = await context.database.read(jobs.by_name, repository.id, name)
     if before is not None and before.source == "api":
-        await fit(context, patched(before, body), repository)
+        await fit(context, patched(before, body), repository, before=_as_it_was(before))
     job = await context.database.write(
         deeds.edit, repository, name, body, lambda stored: patched(stored, body), viewer.login, now
     )
@@ -261,11 +262,11 @@ async def unignore_item(
     await context.database.write(deeds.unignore, repository, name, body.number, viewer.login, context.now())
 
 
-async def fit(context: WebContext, spec: JobSpec, repository: Repository) -> None:
-    """Raise a 422 where a job breaks a ceiling, names an unknown command, or asks with a faulty filter."""
-    faults = list(await context.check(spec, repository))
-    if faults:
-        raise Problem(422, f"{faults[0].pointer}: {faults[0].message}", code="invalid", errors=faults)
+def _as_it_was(job: Job) -> JobSpec | None:
+    try:
+        return JobSpec.model_validate(job.spec)
+    except ValidationError:
+        return None
 
 
 async def _stand(
