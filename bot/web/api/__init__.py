@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Depends
 
-from bot.web.api import health, machine_tokens, overview, queries, rounds, schedules
+from bot.web.api import configuration, health, items, machine_tokens, overview, queries, rounds, schedules
 from bot.web.problems import RESPONSES
 from bot.web.rate import not_too_often
 
-SUBJECTS = (overview, schedules, rounds, queries, machine_tokens)
+SUBJECTS = (overview, items, schedules, configuration, rounds, queries, machine_tokens)
 
 
 def routers() -> tuple[APIRouter, ...]:

@@ -30,7 +30,7 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _flat(given: Any) -> Any:
+def flat(given: Any) -> Any:
     """Take a job as it is answered, `{name, spec: {…}}`, as well as with all keys side by side."""
     if isinstance(given, dict) and isinstance(given.get("spec"), dict):
         return {key: value for key, value in given.items() if key != "spec"} | given["spec"]
@@ -61,18 +61,18 @@ class NewJob(JobSpec):
 
 def _worded(given: Any, build: ValidatorFunctionWrapHandler) -> Any:
     """Say what is wrong in the words people get for their files, too."""
-    flat = _flat(given)
+    level = flat(given)
     try:
-        return build(flat)
+        return build(level)
     except ValidationError as error:
-        refuse(objections(error, NewJob), flat)
+        refuse(objections(error, NewJob), level)
         raise
 
 
 NewJobBody = Annotated[NewJob, WrapValidator(_worded)]
 JobPatch = Annotated[
     dict[str, Any],
-    BeforeValidator(_flat),
+    BeforeValidator(flat),
     AfterValidator(sendable),
     Field(
         description="A merge patch (RFC 7396) of the spec's keys; `null` takes a key away. `name` renames.",
