@@ -22,12 +22,11 @@ from bot.web.surroundings import surroundings_of
 
 router = APIRouter(prefix="/api/repos/{owner}/{repo}/configuration", tags=["configuration"])
 YAML = "application/yaml"
-_TEXT = {"requestBody": {"required": True, "content": {YAML: {"schema": {"type": "string"}}}}}
+_FILE = {"schema": {"type": "object", "title": "roundsman.yml"}}
+_TEXT = {"requestBody": {"required": True, "content": {YAML: _FILE}}}
 
 
-@router.get(
-    "", response_class=PlainTextResponse, responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}}
-)
+@router.get("", response_class=PlainTextResponse, responses={200: {"content": {YAML: _FILE}}})
 async def export(
     context: Context, repository: Annotated[Repository, Depends(at_repository("see"))]
 ) -> Response:
