@@ -27,8 +27,6 @@ class Tree:
     path: Path
     index: Path
     lease: int
-    changes: list[tuple[str, str]] = field(default_factory=list)
-    """What differs between it and the commit that was asked for: (status, path)."""
 
     def release(self) -> None:
         """Let it go."""
@@ -51,9 +49,7 @@ class Trees:
             if tree := _leased(home, commit):
                 return tree
             for other in await asyncio.to_thread(_newest, home):
-                changes = await _difference(git, other, commit)
-                if changes is not None and len(changes) <= MOST_DELTA and (tree := _leased(home, other)):
-                    tree.changes = changes
+                if await _distance(git, other, commit) <= MOST_DELTA and (tree := _leased(home, other)):
                     return tree
             await self._make(git, home, commit, access)
             tree = _leased(home, commit)
@@ -86,11 +82,11 @@ async def check_out(git: Git, commit: str) -> None:
     await git("checkout-index", "-a", "-u", "-f", "-q")
 
 
-async def _difference(git: Git, one: str, other: str) -> list[tuple[str, str]] | None:
+async def _distance(git: Git, one: str, other: str) -> int:
     try:
-        return await changed(git, one, other)
+        return len(await changed(git, one, other))
     except GitError:
-        return None
+        return MOST_DELTA + 1
 
 
 async def changed(git: Git, one: str, other: str) -> list[tuple[str, str]]:

@@ -414,3 +414,35 @@ def installations(db: Db) -> list[Installed]:
         owner = repositories[0][0].owner
         found.append(Installed(left, owner, "", None, False, False, tuple(repositories)))
     return found
+
+
+def file_fault(db: Db, repository_id: int) -> dict[str, Any] | None:
+    """What is wrong with the repository's own file of jobs."""
+    found = db.exec(select(Repositories.config_error).where(Repositories.id == repository_id)).first()
+    return dict(found) if found else None
+
+
+def pulse(db: Db, ids: Ids, run_id: int | None = None) -> tuple[Any, ...]:
+    """What changes whenever something happens: cheap to ask for each second, so that pages are drawn only then."""
+    which = _within(col(Runs.repository_id), ids)
+    mine = col(Runs.id) == run_id if run_id is not None else sa.true()
+    working = db.execute(
+        sa.select(col(Runs.id), col(Runs.status), col(Runs.cancel_requested_at), col(Runs.reason))
+        .where(which, mine, col(Runs.status).in_(LIVE_RUNS))
+        .order_by(col(Runs.id))
+    ).all()
+    sessions = db.execute(
+        sa.select(col(Sessions.id), col(Sessions.status), col(Sessions.cancel_requested_at))
+        .where(
+            col(Sessions.status).in_(LIVE_SESSIONS),
+            col(Sessions.run_id).in_([row[0] for row in working]),
+        )
+        .order_by(col(Sessions.id))
+    ).all()
+    last = db.execute(sa.select(sa.func.max(Runs.id)).where(which)).scalar()
+    touched = db.execute(
+        sa.select(sa.func.max(Jobs.updated_at), sa.func.min(Jobs.next_run_at)).where(
+            _within(col(Jobs.repository_id), ids)
+        )
+    ).one()
+    return tuple(map(tuple, working)), tuple(map(tuple, sessions)), last, tuple(touched)

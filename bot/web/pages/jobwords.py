@@ -78,7 +78,7 @@ def job_badge(job: Job) -> Badge:
     if job.error:
         return Badge(_("Invalid"), "danger", "alert-fill")
     if job.status == "paused":
-        return Badge(_("Paused"), "attention", "columns")
+        return Badge(_("Paused"), "attention", "pause")
     if job.status == "disabled":
         return Badge(_("Disabled"), "muted", "circle-slash")
     if job.last_run_status is RunStatus.failed:

@@ -20,9 +20,9 @@
     new uPlot({
       width: holder.clientWidth, height: 200, legend: { show: true }, cursor: { y: false },
       tzDate: (ts) => new Date(ts * 1000 + new Date(ts * 1000).getTimezoneOffset() * 60000),
-      scales: { y: { range: (_u, _low, high) => [0, high || 1] } },
+      scales: { x: { range: (_u, low, high) => [low - 43200, high + 43200] }, y: { range: (_u, _low, high) => [0, high || 1] } },
       axes: [{ ...axis, values: (_u, splits) => splits.map((s) => day.format(s * 1000)), space: 70 }, { ...axis, size: 56, values: (_u, splits) => splits.map((s) => (holder.dataset.prefix || "") + s) }],
-      series: [{ value: (_u, s) => (s == null ? "–" : day.format(s * 1000)) }, ...columns.map((n, i) => ({
+      series: [{ label: heads[0].textContent, value: (_u, s) => (s == null ? "–" : day.format(s * 1000)) }, ...columns.map((n, i) => ({
         label: heads[n].textContent, stroke: tone(tones[colours[i]]), fill: tone(tones[colours[i]]) + (holder.dataset.stack !== undefined ? "" : "33"), width: 1,
         paths: uPlot.paths.bars({ size: [0.7, 40], radius: 0.1 }), points: { show: false }, value: (_u, _v, _s, k) => (k == null ? "–" : rows[k].cells[n].textContent),
       }))],

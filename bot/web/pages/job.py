@@ -1,0 +1,86 @@
+"""A job's page: what it is, when it fires, what it did, what it may cost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import pytz
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+import filters
+from bot.flow.schedule import Schedule
+from bot.flow.written import as_yaml
+from bot.model.job import JobSpec
+from bot.model.run import Job, Repository
+from bot.store import budget, jobs, runs
+from bot.store.database import Db
+from bot.web.api.deeds import job_named
+from bot.web.api.doors import Name
+from bot.web.auth import Context
+from bot.web.context import WebContext
+from bot.web.pages.render import page
+from bot.web.pages.repository import Seen, cards
+
+router = APIRouter(include_in_schema=False)
+SHOWN = 20
+
+
+def fires_ahead(
+    spec: JobSpec, full_name: str, name: str, anchor: datetime, now: datetime, n: int = 5
+) -> list[datetime]:
+    """The next fires of a job."""
+    schedule = Schedule.of(spec, identity=jobs.identity_of(full_name, name), anchor=anchor)
+    return [occasion.nominal for occasion in islice(schedule.occasions(now), n)]
+
+
+def in_words(query: str | None) -> str:
+    """A filter in words; nothing where it has faults."""
+    try:
+        return filters.describe(query) if query else ""
+    except filters.QueryError:
+        return ""
+
+
+def _spent_today(db: Db, job: Job, context: WebContext) -> float:
+    day = context.now().astimezone(pytz.timezone(context.settings.timezone)).strftime("%Y-%m-%d")
+    return budget.spent(db, f"job {job.id} {day}")
+
+
+@router.get("/{owner}/{repo}/jobs/{name}")
+async def job_page(
+    request: Request, context: Context, repository: Seen, name: Name, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+) -> Response:  # fmt: skip
+    """Everything about one job."""
+
+    def work(db: Db) -> dict[str, Any]:
+        job = job_named(db, repository, name)
+        (card,) = cards(db, repository.id, job.id)
+        return {
+            "card": card,
+            "runs": runs.runs_of(db, job.id, SHOWN, before),
+            "spent": _spent_today(db, job, context),
+        }
+
+    values = await context.database.read(work)
+    values |= await _told(context, repository, values["card"])
+    crumbs = ((name, ""),)
+    more = len(values["runs"]) == SHOWN
+    return await page(request, "job.html", {**values, "crumbs": crumbs, "more": more}, repository=repository)
+
+
+async def _told(context: WebContext, repository: Repository, card: Any) -> dict[str, Any]:
+    job, spec = card.job, card.spec
+    if spec is None:
+        return {"ahead": [], "query_words": "", "sheet": "", "most": 0.0}
+    sessions = spec.max_items if spec.has_items else 1
+    return {
+        "ahead": fires_ahead(spec, repository.full_name, job.name, job.anchor_at, context.now())
+        if job.status == "active"
+        else [],
+        "query_words": in_words(spec.query),
+        "sheet": as_yaml({job.name: job.spec}),
+        "most": min(spec.limits.budget.run, sessions * spec.limits.budget.session),
+    }
