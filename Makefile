@@ -7,14 +7,21 @@ ARGS   ?=
 
 .PHONY: demo test check bench chaos setup lock docs tools clean
 
-setup: $(STAMP)
+PIP     = $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-$(STAMP): pyproject.toml constraints.txt
+# What the program needs, and no more: the demo should be here soon.
+$(VENV)/.runs: pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) -e .
 	@touch $@
 
-demo: setup
+setup: $(STAMP)
+
+$(STAMP): $(VENV)/.runs
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.runs
 	@$(PY) -m bot demo $(ARGS)
 
 # What tests need beyond Python (Chromium, bubblewrap, agent CLIs): installed when possible, else one line says what is left out.

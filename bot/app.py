@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from bot.agents.work import Agents, Options
 from bot.engine import Worker
 from bot.engine import build as build_worker
+from bot.engine.undo import undo_run
 from bot.engine.watch import Watch
 from bot.flow.clock import SystemClock
 from bot.flow.work import Crew
@@ -59,9 +60,16 @@ class Roundsman:
                 settings=self.settings,
                 clock=self.clock,
                 tracker=self.tracker,
+                undo=self.undo,
                 start_token=self.start_token if self.settings.local else None,
             )
         )
+
+    async def undo(self, run_id: int, by: str) -> list[str]:
+        """Take back what a run did on GitHub; gives the words of what could not be."""
+        left = await undo_run(self.database, self.publisher, self.clock, run_id)
+        _log.info("run %s taken back by %s, %s deeds left", run_id, by, len(left))
+        return left
 
     def front_door(self) -> str:
         """Where to begin: in single-user mode the link lets its reader in."""

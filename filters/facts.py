@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from filters.context import Context
-from filters.dates import Dates
 from filters.patterns import names, remembered
-from filters.values import FieldValue, IssueRef, Meaning, Numbers, Pattern
+from filters.values import IssueRef, Meaning, Numbers, Pattern
 from filters.verdict import Item, Test, any_of
 
 Build = Callable[[tuple[Any, ...], Context], Test]
@@ -198,95 +196,6 @@ def interactions(item: Item) -> int | None:
     return None if spoken is None or felt is None else spoken + felt
 
 
-def timestamp(moment: datetime | None, otherwise: str) -> str:
-    """An instant as GitHub writes it, rounded up to whole seconds; `otherwise` for an open end."""
-    if moment is None:
-        return otherwise
-    if moment.microsecond:
-        moment = moment.replace(microsecond=0)
-        moment = (
-            moment + timedelta(seconds=1)
-            if moment < datetime.max.replace(microsecond=0, tzinfo=UTC)
-            else moment
-        )
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def instant(value: Any) -> datetime:
-    """A timestamp of any ISO 8601 form (or a datetime) as an instant; without a zone it is UTC."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def within(ranges: tuple[Dates, ...], context: Context) -> Callable[[Any], bool]:
-    """Whether a timestamp lies in any of the ranges; GitHub's own form is compared as a string."""
-    bounds = [dates.bounds(context.now) for dates in ranges]
-    texts = [_texts(dates, context) for dates in ranges]
-
-    def slowly(value: Any) -> bool:
-        moment = instant(value)
-        return any((low is None or moment >= low) and (high is None or moment < high) for low, high in bounds)
-
-    if len(texts) == 1:
-        first, last = texts[0]
-
-        def once(value: Any) -> bool:
-            if value.__class__ is str and len(value) == 20 and value[19] == "Z":
-                return first <= value < last
-            return slowly(value)
-
-        return once
-
-    def any_range(value: Any) -> bool:
-        if value.__class__ is str and len(value) == 20 and value[19] == "Z":
-            return any(low <= value < high for low, high in texts)
-        return slowly(value)
-
-    return any_range
-
-
-def _texts(dates: Dates, context: Context) -> tuple[str, str]:
-    """The bounds as GitHub writes times. It writes whole seconds, so rounding a bound up changes no answer."""
-    low, high = dates.bounds(context.now)
-    return timestamp(low, ""), timestamp(high, "~")
-
-
-def dated(key: str) -> Build:
-    """Whether the timestamp under a key lies in a range; null, such as never closed, does not."""
-
-    def build(ranges: tuple[Dates, ...], context: Context) -> Test:
-        holds = within(ranges, context)
-        low, high = _texts(ranges[0], context) if len(ranges) == 1 else ("~", "")
-
-        def test(item: Item) -> bool | None:
-            value = item.get(key)
-            if value is None:
-                return False if key in item else None
-            if low <= value < high and len(value) == 20 and value[19] == "Z":
-                return True
-            return holds(value)
-
-        return test
-
-    return build
-
-
-def merged_date(ranges: tuple[Dates, ...], context: Context) -> Test:
-    """Whether a pull request was merged in a range."""
-    holds = within(ranges, context)
-
-    def test(item: Item) -> bool | None:
-        if not is_pull(item):
-            return False
-        try:
-            value = merged_at(item)
-        except KeyError:
-            return None
-        return value is not None and holds(value)
-
-    return test
-
-
 def parent(refs: tuple[IssueRef, ...], context: Context) -> Test:
     """Whether an issue is a sub-issue of one of those named."""
     wanted = {(ref.repository, ref.number) for ref in refs}
@@ -301,85 +210,6 @@ def parent(refs: tuple[IssueRef, ...], context: Context) -> Test:
         return ("*", 0) in wanted or (f"{parts[-4]}/{parts[-3]}", int(parts[-1])) in wanted
 
     return test
-
-
-def slug(name: str) -> str:
-    """A field's name as its slug: folded, spaces and underscores as hyphens."""
-    return "-".join(name.casefold().replace("_", " ").replace("-", " ").split())
-
-
-def field_values(item: Item, field: str) -> list[Any] | None:
-    """The values of an issue's field; empty where it has none, None where the item does not say."""
-    if is_pull(item):
-        return []
-    given = item.get("issue_field_values")
-    if given is None:
-        return None
-    found: list[Any] = []
-    for entry in given:
-        inner = entry.get("field") or entry.get("issue_field") or {}
-        keys = (entry.get("issue_field_name"), entry.get("name"), entry.get("slug"), entry.get("field_name"))
-        keys += (inner, None) if isinstance(inner, str) else (inner.get("name"), inner.get("slug"))
-        if any(isinstance(key, str) and slug(key) == field for key in keys):
-            found += _field_contents(entry)
-    return found
-
-
-def _field_contents(entry: Mapping[str, Any]) -> list[Any]:
-    option = entry.get("single_select_option")
-    if isinstance(option, Mapping) and option.get("name") is not None:
-        return [option["name"]]
-    options = entry.get("multi_select_options")
-    if options:
-        return [each["name"] for each in options]
-    value = entry.get("value")
-    return [] if value is None else list(value) if isinstance(value, list) else [value]
-
-
-def field(name: str, values: tuple[FieldValue, ...], context: Context) -> Test:
-    """Whether a field of an issue has one of the values."""
-    wanted = slug(name)
-    tests = [_field_test(value, context) for value in values]
-    nothing = any(value.pattern is not None and value.pattern.nothing for value in values)
-
-    def test(item: Item) -> bool | None:
-        given = field_values(item, wanted)
-        if given is None:
-            return None
-        if not given:
-            return nothing
-        return any(holds(value) for holds in tests for value in given)
-
-    return test
-
-
-def _field_test(value: FieldValue, context: Context) -> Callable[[Any], bool]:
-    meets = names((value.pattern,)) if value.pattern else None
-    holds = within((value.dates,), context) if value.dates else None
-    numbers = value.numbers
-
-    def test(given: Any) -> bool:
-        if isinstance(given, bool) or given is None:
-            return False
-        if isinstance(given, int | float):
-            return numbers is not None and numbers.holds(given)
-        if meets is not None and meets(given):
-            return True
-        if holds is not None:
-            try:
-                return holds(given)
-            except ValueError:
-                pass
-        return _numeric(given, numbers)
-
-    return test
-
-
-def _numeric(given: str, numbers: Numbers | None) -> bool:
-    try:
-        return numbers is not None and numbers.holds(float(given))
-    except ValueError:
-        return False
 
 
 def present(key: str) -> Test:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filters import facts
+from filters import facts, times
 from filters.nodes import Query, Term, leaves
 from filters.values import SortKey
 from filters.verdict import Item
@@ -35,7 +35,7 @@ class Order:
 def _moment(key: str) -> Callable[[Item], float | None]:
     def value(item: Item) -> float | None:
         given = item.get(key)
-        return None if given is None else facts.instant(given).timestamp()
+        return None if given is None else times.instant(given).timestamp()
 
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from filters import beyond, facts
+from filters import beyond, facts, fields
 from filters.context import Context
 from filters.errors import BadValueError
 from filters.values import Choice, Kind, Login, unknown_value
@@ -127,7 +127,7 @@ def reader(name: str) -> Kind:
     def read(text: str, quoted: bool) -> Choice:
         folded = text.casefold()
         if folded.startswith("field."):
-            if not facts.slug(folded[6:]):
+            if not fields.slug(folded[6:]):
                 raise BadValueError("empty-value", f"'{text}' names no field", "write field.NAME")
             return Choice(folded)
         key = SYNONYMS.get(folded, folded)
@@ -161,10 +161,10 @@ def _not(test: Test) -> Test:
 def _has(key: str, context: Context) -> Test:
     if key in FIELDS:
         return FIELDS[key].build(context)
-    field = facts.slug(key[6:])
+    field = fields.slug(key[6:])
 
     def test(item: Item) -> bool | None:
-        given = facts.field_values(item, field)
+        given = fields.field_values(item, field)
         return None if given is None else bool(given)
 
     return test

@@ -6,9 +6,10 @@ To teach Roundsman a new qualifier, add a row here; if it can narrow a request, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as _field
 
-from filters import beyond, facts, people, presence, values
+from filters import beyond, facts, fields, people, presence, times, values
 from filters.context import Context
 from filters.errors import BadValueError
 from filters.facts import Build
@@ -32,7 +33,7 @@ class Qualifier:
     build: Build
     words: str  # "{}" is where the values go
     facets: frozenset[Facet] = LIST
-    choice_facets: Mapping[str, frozenset[Facet]] = field(default_factory=dict)
+    choice_facets: Mapping[str, frozenset[Facet]] = _field(default_factory=dict)
     cost: int = 2  # a rough order in which to test: the cheap and telling first
     aliases: tuple[str, ...] = ()
     modifier: bool = False  # says how to search or order, not what
@@ -191,13 +192,13 @@ ROWS: tuple[Qualifier, ...] = (
               example="reactions:>=5"),
     Qualifier("interactions", COUNT, "how many comments and reactions", facts.counted(facts.interactions),
               "with {} interactions", cost=3, example="interactions:>20"),
-    Qualifier("created", DATE, "when it was opened", facts.dated("created_at"), "opened {}", cost=1,
+    Qualifier("created", DATE, "when it was opened", times.dated("created_at"), "opened {}", cost=1,
               example="created:>2024-01-01"),
-    Qualifier("updated", DATE, "when it last changed", facts.dated("updated_at"), "updated {}", cost=1,
+    Qualifier("updated", DATE, "when it last changed", times.dated("updated_at"), "updated {}", cost=1,
               example="updated:<7d"),
-    Qualifier("closed", DATE, "when it was closed", facts.dated("closed_at"), "closed {}", cost=1,
+    Qualifier("closed", DATE, "when it was closed", times.dated("closed_at"), "closed {}", cost=1,
               example="closed:>@today-14d"),
-    Qualifier("merged", DATE, "when it was merged", facts.merged_date, "merged {}", cost=2,
+    Qualifier("merged", DATE, "when it was merged", times.merged_date, "merged {}", cost=2,
               example="merged:2026-01-01..2026-03-31"),
     Qualifier("no", presence.reader("no"), "a field that is missing", presence.lacks, "without {}", cost=2,
               choice_facets={key: row.facets for key, row in presence.FIELDS.items()}, example="no:assignee"),
@@ -267,7 +268,7 @@ def row_of(name: str) -> Qualifier:
 def compile_term(name: str, meanings: tuple[Meaning, ...], context: Context) -> Test:
     """Compile one term, its values joined by OR."""
     if name.startswith("field."):
-        return facts.field(name[6:], meanings, context)  # type: ignore[arg-type]
+        return fields.field(name[6:], meanings, context)  # type: ignore[arg-type]
     return TABLE[name].build(meanings, context)
 
 

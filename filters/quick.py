@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from filters.errors import BadValueError
@@ -20,9 +20,7 @@ _ITEM = re.compile(r"(?:([^\s()\"'\\,\x00-\x1f\x7f]{1,64})|\"([^\s\"\\][^\"\\]{0
 REMEMBERED = 2048
 
 # Made from tuples directly: the constructors that named tuples generate cost twice as much.
-_term: Callable[[tuple[Any, ...]], Term] = partial(tuple.__new__, Term)
-_value: Callable[[tuple[Any, ...]], Value] = partial(tuple.__new__, Value)
-_not: Callable[[tuple[Any, ...]], Not] = partial(tuple.__new__, Not)
+_new: Any = tuple.__new__
 
 
 def _readers() -> dict[str, tuple[str, Callable[[str, bool], Meaning]]]:
@@ -53,11 +51,11 @@ def quick_term(text: str, at: int, denied: bool) -> tuple[Node, int] | None:
                 return None
             start = end - len(value)
             first = start - len(name) - 1
-            values = (_value((value, start, end, False, known[1](value, False))),)
+            values = (_new(Value, (value, start, end, False, known[1](value, False))),)
     except BadValueError:
         return None
-    term = _term((known[0], name, values, first, end))
-    return (_not((term, "-", first - 1, end)) if minus else term), end
+    term = _new(Term, (known[0], name, values, first, end))
+    return (_new(Not, (term, "-", first - 1, end)) if minus else term), end
 
 
 def _list(text: str, at: int, read: Callable[[str, bool], Meaning]) -> tuple[tuple[Value, ...], int]:
@@ -70,9 +68,9 @@ def _list(text: str, at: int, read: Callable[[str, bool], Meaning]) -> tuple[tup
         bare, quoted, comma = found.groups()
         end = found.end() - (comma is not None)
         if bare is None:
-            values.append(_value((quoted, at, end, True, read(quoted, True))))
+            values.append(_new(Value, (quoted, at, end, True, read(quoted, True))))
         else:
-            values.append(_value((bare, at, end, False, read(bare, False))))
+            values.append(_new(Value, (bare, at, end, False, read(bare, False))))
         at = found.end()
         if comma is None:
             return tuple(values), at

@@ -70,7 +70,7 @@ class _Reader:
                     f"at most {LONGEST:,} are read",
                 )
                 return And((), 0, len(text))
-            for found in _BAD.finditer(text) if _BAD.search(text) else ():
+            for found in () if text.isprintable() else _BAD.finditer(text):
                 message = f"character U+{ord(found[0]):04X} cannot stand in a query"
                 self.fault(found.start(), found.end(), "bad-character", message, "remove it", "")
             return self.group(0)

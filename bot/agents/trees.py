@@ -27,6 +27,8 @@ class Tree:
     path: Path
     index: Path
     lease: int
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    """What differs between it and the commit that was asked for: (status, path)."""
 
     def release(self) -> None:
         """Let it go."""
@@ -49,7 +51,9 @@ class Trees:
             if tree := _leased(home, commit):
                 return tree
             for other in await asyncio.to_thread(_newest, home):
-                if await _distance(git, other, commit) <= MOST_DELTA and (tree := _leased(home, other)):
+                changes = await _difference(git, other, commit)
+                if changes is not None and len(changes) <= MOST_DELTA and (tree := _leased(home, other)):
+                    tree.changes = changes
                     return tree
             await self._make(git, home, commit, access)
             tree = _leased(home, commit)
@@ -82,11 +86,11 @@ async def check_out(git: Git, commit: str) -> None:
     await git("checkout-index", "-a", "-u", "-f", "-q")
 
 
-async def _distance(git: Git, one: str, other: str) -> int:
+async def _difference(git: Git, one: str, other: str) -> list[tuple[str, str]] | None:
     try:
-        return len(await changed(git, one, other))
+        return await changed(git, one, other)
     except GitError:
-        return MOST_DELTA + 1
+        return None
 
 
 async def changed(git: Git, one: str, other: str) -> list[tuple[str, str]]:

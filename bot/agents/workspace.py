@@ -15,7 +15,7 @@ from bot.agents import sandbox
 from bot.agents.git import Git
 from bot.agents.mirror import Mirrors
 from bot.agents.sandbox import Overlay
-from bot.agents.trees import Tree, Trees, bring, changed, check_out, whiteout
+from bot.agents.trees import Tree, Trees, bring, check_out, whiteout
 from bot.agents.trees import sweep as sweep_trees
 from bot.model.agent import Checkout
 
@@ -130,7 +130,7 @@ class Workspaces:
         if tree.commit != commit:
             here = Git(mirror.directory, index, upper, access)
             await here("read-tree", "-i", "-m", tree.commit, commit)
-            paths = bring(upper, await changed(mirror, tree.commit, commit))
+            paths = bring(upper, tree.changes)
             space.brought = set(paths)
             listed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
             await here("checkout-index", "-f", "-q", "-z", "--stdin", f"--prefix={upper}/", stdin=listed)

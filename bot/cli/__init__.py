@@ -9,8 +9,9 @@ from bot.cli.commands import commands
 from bot.cli.cron import cron
 from bot.cli.demo import demo
 from bot.cli.filter import filter_
-from bot.cli.jobs import jobs
+from bot.cli.jobs_stored import jobs
 from bot.cli.run import run
+from bot.cli.runs import runs, sessions, stop
 from bot.cli.schema import schema
 from bot.cli.serve import serve, tick, worker
 
@@ -28,9 +29,12 @@ app.add_typer(commands, name="commands")
 app.add_typer(cron, name="cron")
 app.add_typer(filter_, name="filter")
 app.add_typer(jobs, name="jobs")
+app.add_typer(runs, name="runs")
+app.add_typer(sessions, name="sessions")
 for command in (demo, serve, worker, tick, run):
     app.command(command.__name__)(command)
 app.command("schema")(schema)
+app.command("stop")(stop)
 
 
 def main() -> None:

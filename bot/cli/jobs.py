@@ -34,12 +34,7 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="One object: ok, jobs, faults, warnings.")] = False,
 ) -> None:
     """Check a configuration without network: every fault with its place. Exit code 1 when it has any, 2 when unread."""
-    sources = [_source(path) for path in files]
-    above = _source(organisation) if organisation else None
-    around = Surroundings(
-        now=SystemClock().now(), repository=repository, catalog=_catalog(files[0]), lone=True
-    )
-    found = read_configuration(sources, around, above)
+    found = read_files(files, repository, organisation)
     if as_json:
         typer.echo(json.dumps(_as_json(found), ensure_ascii=False))
     else:
@@ -51,6 +46,16 @@ def validate(
         raise ended_badly(what, "mend what is listed and validate again")
     if not as_json:
         _praise(files, found)
+
+
+def read_files(files: list[Path], repository: str | None, organisation: Path | None = None) -> Configuration:
+    """Read configuration files together, with the commands beside them."""
+    sources = [_source(path) for path in files]
+    above = _source(organisation) if organisation else None
+    around = Surroundings(
+        now=SystemClock().now(), repository=repository, catalog=_catalog(files[0]), lone=True
+    )
+    return read_configuration(sources, around, above)
 
 
 def _praise(files: list[Path], found: Configuration) -> None:

@@ -69,6 +69,25 @@ async def delete_installation(call: Call = Depends(enter)) -> Response:
     return done()
 
 
+def install(
+    core: Core,
+    app: r.App,
+    account: str,
+    repositories: list[int] | None,
+    permissions: dict[str, str],
+    actor: str,
+) -> r.Installation:
+    """Install an App on an account; the App hears of it."""
+    now = core.now()
+    row = core.tables.installations.put(
+        r.Installation(core.tables.next_id("installation", 70_001), app.id, account, repositories, permissions,
+                       list(app.events), now, now)
+    )  # fmt: skip
+    webhooks.emit_installation(core, row, "installation", "created", actor,
+                               repositories=brief_repositories(core, row), requester=None)  # fmt: skip
+    return row
+
+
 def uninstall(core: Core, row: r.Installation, actor: str) -> None:
     """End an installation: its tokens die and the App hears of it."""
     repos = [_brief(x) for x in covered_repos(core, row)]

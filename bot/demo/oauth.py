@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from bot.demo import ids, jwt, shapes
+from bot.demo import apps, ids, jwt, shapes
 from bot.demo import records as r
 from bot.demo.call import Call, answer, done, enter
 from bot.demo.core import Core
@@ -325,3 +325,20 @@ async def install_page(request: Request, slug: str) -> Response:
     )
     body = f'<h1>Install {html.escape(app.name)}</h1><form method="post">{buttons}</form>'
     return HTMLResponse(page(core, "Install", body))
+
+
+@router.post("/apps/{slug}/installations/new")
+async def installed(request: Request, slug: str) -> Response:
+    """Install on the chosen account, for all its repositories; back to where the App lives."""
+    core, form = _core(request), dict(parse_qsl((await request.body()).decode()))
+    app, account = core.tables.apps.one("slug", slug), core.user(form.get("account", ""))
+    if app is None or account is None:
+        raise not_found()
+    held = core.tables.installations.under("account", account.login.lower())
+    known = next((x for x in held if x.app_id == app.id), None)
+    row = known or apps.install(core, app, account.login, None, dict(app.permissions), account.login)
+    core.save()
+    action = "update" if known else "install"
+    return RedirectResponse(
+        _with_query(app.external_url, installation_id=str(row.id), setup_action=action), 302
+    )

@@ -216,14 +216,9 @@ class GitHub(Core):
         permissions: Mapping[str, str] | None = None, *, actor: str | None = None,
     ) -> r.Installation:  # fmt: skip
         """Install an App on an account, for all repositories or those named (`name` or `owner/name`)."""
-        login, now = self.ensure_user(account).login, self.now()
+        login = self.ensure_user(account).login
         chosen = None if repositories is None else [self._named(login, x).id for x in repositories]
-        row = self.tables.installations.put(
-            r.Installation(self.tables.next_id("installation", 70_001), app.id, login, chosen,
-                           dict(permissions or app.permissions), list(app.events), now, now)
-        )  # fmt: skip
-        webhooks.emit_installation(self, row, "installation", "created", actor or login,
-                                   repositories=apps.brief_repositories(self, row), requester=None)  # fmt: skip
+        row = apps.install(self, app, login, chosen, dict(permissions or app.permissions), actor or login)
         self.save()
         return row
 

@@ -53,7 +53,8 @@ class Worker:
         self._nudge = asyncio.Event()
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._open_runs: set[int] = set()
+        self._looked = asyncio.Event()
+        self.looks = 0
 
     @property
     def executor(self) -> str:
@@ -135,6 +136,9 @@ class Worker:
         fired = await asyncio.to_thread(ticker.tick, self.database, now) if self.fires else 0
         begun = await self._begin_runs()
         admitted = await self._admit()
+        self.looks += 1
+        self._looked.set()
+        self._looked.clear()
         if fired or begun or admitted:
             self._nudge.set()
 
@@ -173,6 +177,9 @@ class Worker:
         await reaper.reap(self.database, self.durable, self.liveness, self.clock.now())
 
     async def busy(self) -> bool:
-        """Whether something works or could start now; looks a moment later than it was asked."""
-        await asyncio.sleep(2 * self.poll)
+        """Whether something works or could start now; asked after the loop has looked twice more."""
+        seen = self.looks
+        self.nudge()
+        while self.looks < seen + 2:
+            await self._looked.wait()
         return await self.database.read(runs.anything_left, self.clock.now())

@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from sqlmodel import Session
 
 from bot.model.job import JobSpec
-from bot.store import jobs
+from bot.store import audit, jobs
+
+
+class Configured(Protocol):
+    """A job of a file, as whoever reads files gives it."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def spec(self) -> JobSpec:
+        """What it does."""
+        ...
+
+    @property
+    def path(self) -> str | None:
+        """Its file."""
+        ...
+
+    @property
+    def line(self) -> int | None:
+        """Where in the file it begins."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +61,7 @@ class Applied:
 
 
 def apply_configuration(
-    db: Session, repository_id: int, configuration: Sequence[FileJob], now: datetime, *,
+    db: Session, repository_id: int, configuration: Sequence[Configured], now: datetime, *,
     source: Literal["file", "local"] = "file", by: str | None = None,
 ) -> Applied:  # fmt: skip
     """Make the jobs of a source be exactly these: new ones made, gone ones archived with their history, the rest changed."""
@@ -69,4 +93,36 @@ def apply_configuration(
         archived=tuple(job.name for job in gone),
         refused=tuple(refused),
         **{kind: tuple(names) for kind, names in outcome.items()},
+    )
+
+
+def import_configuration(
+    db: Session, repository_id: int, configuration: Sequence[Configured], now: datetime, *, by: str, rehearse: bool = False
+) -> Applied:  # fmt: skip
+    """Make or change the jobs a file names as if by hand, all or none; what it does not name stays.
+
+    Raises JobRefused for a job that stands in the repository's own file. With `rehearse` nothing is kept.
+    """
+    outcome: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
+    with db.begin_nested() as point:
+        for wanted in configuration:
+            before = jobs.by_name(db, repository_id, wanted.name)
+            if before is not None and before.source != "api":
+                raise jobs.ElsewhereKept(
+                    f"{wanted.name!r} stands in {before.source_path}:{before.source_line}; change it there"
+                )
+            after = jobs.save_job(db, repository_id, wanted.name, wanted.spec, by=by, now=now)
+            same = before is not None and before.spec == after.spec
+            outcome["created" if before is None else "unchanged" if same else "changed"].append(wanted.name)
+        if rehearse:
+            point.rollback()
+        else:
+            told = {kind: names for kind, names in outcome.items() if names}
+            audit.note(
+                db, by, "configuration.imported", "jobs", now, repository_id=repository_id, detail=told
+            )
+    return Applied(
+        created=tuple(outcome["created"]),
+        changed=tuple(outcome["changed"]),
+        unchanged=tuple(outcome["unchanged"]),
     )

@@ -31,6 +31,10 @@ class NameTaken(JobRefused):
     """Another living job of the repository has this name."""
 
 
+class ElsewhereKept(JobRefused):
+    """The job stands in the repository's own file."""
+
+
 class NoSuchJob(JobRefused):
     """There is no such living job."""
 

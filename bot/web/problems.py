@@ -13,9 +13,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from bot.store.jobs import JobRefused, NameTaken, NeverFires, NoSuchJob
+from bot.store.jobs import ElsewhereKept, JobRefused, NameTaken, NeverFires, NoSuchJob
 
-_CODES = {NameTaken: "name-taken", NoSuchJob: "unknown", NeverFires: "never-fires"}
+_CODES = {NameTaken: "name-taken", ElsewhereKept: "file-job", NoSuchJob: "unknown", NeverFires: "never-fires"}
 MEDIA = "application/problem+json"
 log = logging.getLogger("roundsman.web")
 
@@ -126,7 +126,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(JobRefused)
     async def _refused(request: Request, refusal: JobRefused) -> Response:
-        status = 409 if isinstance(refusal, NameTaken) else 404 if isinstance(refusal, NoSuchJob) else 422
+        status = (
+            409
+            if isinstance(refusal, NameTaken | ElsewhereKept)
+            else 404
+            if isinstance(refusal, NoSuchJob)
+            else 422
+        )
         return answer(request, Problem(status, str(refusal), code=_CODES.get(type(refusal), "refused")))
 
     @app.exception_handler(HTTPException)

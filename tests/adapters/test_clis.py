@@ -112,9 +112,15 @@ async def test_a_refused_key_is_a_configuration_fault(
     assert "MODEL_KEYS" in end.failure.words
 
 
-@pytest.mark.parametrize("engine", FULLY)
 @pytest.mark.parametrize(
-    ("fault", "kind"), [(500, "api_fault"), (429, "api_fault"), (529, "api_fault"), (404, "configuration")]
+    ("engine", "fault", "kind"),
+    [
+        pytest.param("claude", 429, "api_fault", marks=needs_cli("claude")),
+        pytest.param("claude", 529, "api_fault", marks=needs_cli("claude")),
+        pytest.param("claude", 404, "configuration", marks=needs_cli("claude")),
+        pytest.param("codex", 500, "api_fault", marks=needs_cli("codex")),
+        pytest.param("codex", 404, "configuration", marks=needs_cli("codex")),
+    ],
 )
 async def test_api_faults_are_named(
     engine: str, fault: int, kind: str, tmp_path: Path, model: ScriptedModel

@@ -100,7 +100,7 @@ def rows() -> list[Row]:
 
 def _parsing() -> Iterator[Row]:
     filters.parse(QUERY)
-    ours = best(lambda: filters.parse(QUERY), 200, 30) * 1e6
+    ours = best(lambda: filters.parse(QUERY), 50, 300) * 1e6
     theirs = best(lambda: luqum.parse(LUCENE), 20, 10) * 1e6
     yield Row(
         f"filter: parse a query of {len(QUERY)} characters", ours, theirs, f"luqum, {len(LUCENE)} characters of Lucene", ours / theirs,

@@ -15,7 +15,7 @@ from bot.web import look
 from bot.web.api import deeds
 from bot.web.api.bodies import checked, flat, sendable
 from bot.web.api.doors import Name
-from bot.web.api.schedules import Preview, preview_spec
+from bot.web.api.shapes import Preview, preview_spec
 from bot.web.auth import Context, at_repository
 from bot.web.problems import Fault
 from bot.web.surroundings import fault_of, surroundings_of
@@ -47,7 +47,7 @@ async def check_job(context: Context, repository: Seen, body: Draft) -> Reviewed
     found = [fault_of(one) for one in review(spec, await surroundings_of(context, repository))]
     identity = jobs.identity_of(repository.full_name, name or "new")
     ok = all(fault.severity != "error" for fault in found)
-    return Reviewed(ok=ok, faults=found, preview=preview_spec(context, spec, identity, before, 5))
+    return Reviewed(ok=ok, faults=found, preview=preview_spec(context.now(), spec, identity, before, 5))
 
 
 class Match(BaseModel):

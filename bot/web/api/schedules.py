@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-import filters
-from bot.flow.describe import describe_cron
-from bot.flow.schedule import Schedule
-from bot.flow.zone import local
 from bot.model.job import JobSpec
 from bot.model.run import Job, JobStatus, Repository, RunStatus
-from bot.model.schedule import Cron
 from bot.store import answers, jobs
 from bot.store.answers import ToldJob, ToldRun
 from bot.store.database import Db
@@ -33,7 +27,7 @@ from bot.web.api.bodies import (
 from bot.web.api.creation import IdempotencyKey, created
 from bot.web.api.doors import Name
 from bot.web.api.paging import Paged, linked
-from bot.web.api.shapes import JobOut, RunOut
+from bot.web.api.shapes import JobOut, Preview, RunOut, preview_spec
 from bot.web.auth import Context, SignedInViewer, at_repository
 from bot.web.context import WebContext
 from bot.web.problems import Problem
@@ -168,16 +162,6 @@ async def disable_job(context: Context, viewer: SignedInViewer, repository: Edit
     return await _stand(context, repository, name, "disable", viewer.login)
 
 
-class Preview(BaseModel):
-    """When a job fires next, and what it asks for, in words."""
-
-    timezone: str
-    next_fires: list[str]
-    schedule_in_words: list[str]
-    filter_in_words: str | None = None
-    may_cost_a_run: float
-
-
 @router.get("/{name}/preview")
 async def preview_job(
     context: Context, repository: Seen, name: Name, n: Annotated[int, Query(ge=1, le=50)] = 5
@@ -193,26 +177,7 @@ def preview_of(context: WebContext, job: Job, repository: Repository, n: int) ->
         spec = JobSpec.model_validate(job.spec)
     except ValueError as error:
         raise Problem(409, f"{job.name!r} is no longer valid: {error}", code="broken") from None
-    return preview_spec(context, spec, jobs.identity_of(repository.full_name, job.name), job, n)
-
-
-def preview_spec(context: WebContext, spec: JobSpec, identity: str, job: Job | None, n: int) -> Preview:
-    """What a spec will do."""
-    now = context.now()
-    schedule = Schedule.of(spec, identity=identity, anchor=job.anchor_at if job else now)
-    fires = [
-        local(spec.timezone, occasion.nominal).isoformat() for occasion in islice(schedule.occasions(now), n)
-    ]
-    try:
-        words = filters.describe(spec.query) if spec.query else None
-    except filters.QueryError as error:
-        words = f"not a query: {error}"
-    sessions = spec.max_items if spec.has_items else 1
-    return Preview(
-        timezone=spec.timezone, next_fires=fires, filter_in_words=words,
-        schedule_in_words=[describe_cron(t.schedule, identity=identity) for t in spec.on if isinstance(t, Cron)],
-        may_cost_a_run=min(spec.limits.budget.run, sessions * spec.limits.budget.session),
-    )  # fmt: skip
+    return preview_spec(context.now(), spec, jobs.identity_of(repository.full_name, job.name), job, n)
 
 
 @router.post("/{name}/backfill", status_code=201)

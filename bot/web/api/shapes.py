@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+import filters
+from bot.flow.describe import describe_cron
+from bot.flow.schedule import Schedule
+from bot.flow.zone import local
 from bot.model.job import JobSpec
 from bot.model.run import Job, JobStatus, RunItem, RunStatus, Session, SessionStatus, TriggerKind
+from bot.model.schedule import Cron
 from bot.store.answers import ToldJob, ToldRun
 
 
@@ -157,3 +163,31 @@ class SessionOut(BaseModel):
         if not full:
             row |= {"prompt": None, "decision": None, "reason": None, "failure": None}
         return cls.model_validate(row)
+
+
+class Preview(BaseModel):
+    """When a job fires next, and what it asks for, in words."""
+
+    timezone: str
+    next_fires: list[str]
+    schedule_in_words: list[str]
+    filter_in_words: str | None = None
+    may_cost_a_run: float
+
+
+def preview_spec(now: datetime, spec: JobSpec, identity: str, job: Job | None, n: int) -> Preview:
+    """What a spec will do."""
+    schedule = Schedule.of(spec, identity=identity, anchor=job.anchor_at if job else now)
+    fires = [
+        local(spec.timezone, occasion.nominal).isoformat() for occasion in islice(schedule.occasions(now), n)
+    ]
+    try:
+        words = filters.describe(spec.query) if spec.query else None
+    except filters.QueryError as error:
+        words = f"not a query: {error}"
+    sessions = spec.max_items if spec.has_items else 1
+    return Preview(
+        timezone=spec.timezone, next_fires=fires, filter_in_words=words,
+        schedule_in_words=[describe_cron(t.schedule, identity=identity) for t in spec.on if isinstance(t, Cron)],
+        may_cost_a_run=min(spec.limits.budget.run, sessions * spec.limits.budget.session),
+    )  # fmt: skip

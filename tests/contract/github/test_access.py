@@ -234,3 +234,14 @@ async def test_secondary_limits(github: GitHub, bot: httpx.AsyncClient, clock: H
     assert answers[2].headers["retry-after"] == "60"
     clock.forward(minutes=1)
     assert (await bot.post(f"{SHOP}/issues/1/comments", json={"body": "later"})).status_code == 201
+
+
+async def test_installing_by_hand(github: GitHub, app: App, anyone: httpx.AsyncClient) -> None:
+    """The page installs on the chosen account once, tells the App, and leads back to it."""
+    github.add_repo("ann/open")
+    assert 'value="ann"' in (await anyone.get("/apps/roundsman/installations/new")).text
+    backs = [
+        await anyone.post("/apps/roundsman/installations/new", data={"account": "ann"}) for _ in range(2)
+    ]
+    assert [x.headers["location"].rpartition("=")[2] for x in backs] == ["install", "update"]
+    assert [(x.event, x.action) for x in github.deliveries] == [("installation", "created")]
