@@ -7,7 +7,7 @@ ARGS   ?=
 
 .PHONY: demo test check bench chaos setup lock docs tools clean
 
-PIP     = $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
+PIP     = $(PY) -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 
 # What the program needs, and no more: the demo should be here soon.
 $(VENV)/.runs: pyproject.toml constraints.txt

@@ -74,38 +74,48 @@ def demo(
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    page, api = _ports(port)
+    page, api = _doors(port)
     try:
-        scene = _scene(folder, data, f"http://127.0.0.1:{api}", console)
+        scene = _scene(folder, data, f"http://127.0.0.1:{_port(api)}", console)
     except (OSError, ValueError, KeyError) as error:
         raise ended_badly(
             f"the data cannot be loaded: {error}", "give an export of REST issues, or start over with --fresh"
         ) from None
-    program = roundsman_of(_settings(base, folder, scene, page))
+    program = roundsman_of(_settings(base, folder, scene, _port(page)))
     with contextlib.suppress(KeyboardInterrupt):
-        result = asyncio.run(_play(program, scene, api, console, once))
+        result = asyncio.run(_play(program, scene, (page, api), console, once))
         if result is not None:
             show(result, as_json=as_json)
             if result.bad:
                 raise ended_badly(result.bad, "start over with --fresh if it stays so")
 
 
-def _ports(wanted: int | None) -> tuple[int, int]:
-    """The wanted port and its neighbour, or the first free pair."""
+def _doors(wanted: int | None) -> tuple[socket.socket, socket.socket]:
+    """Open the wanted port and its neighbour, or the first free pair; nobody can take them from us afterwards."""
     for first in [wanted] if wanted else range(PORTS, PORTS + 200, 2):
-        if all(_free(port) for port in (first, first + 1)):
-            return first, first + 1
+        doors = [_door(port) for port in (first, first + 1)]
+        if doors[0] and doors[1]:
+            return doors[0], doors[1]
+        for door in doors:
+            if door:
+                door.close()
     raise wrong_usage(f"port {wanted or PORTS} or the next is in use", "choose another with --port")
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def _door(port: int) -> socket.socket | None:
+    door = socket.socket()
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind(("127.0.0.1", port))
+        door.listen(128)
+    except OSError:
+        door.close()
+        return None
+    return door
+
+
+def _port(door: socket.socket) -> int:
+    return int(door.getsockname()[1])
 
 
 def _now() -> datetime:
@@ -163,7 +173,10 @@ def _sandbox(base: Settings) -> str:
     return base.sandbox if base.sandbox != "auto" or shutil.which("bwrap") else "none"
 
 
-async def _play(program: Roundsman, scene: Scene, api: int, console: Console, once: bool) -> Result | None:
+async def _play(
+    program: Roundsman, scene: Scene, doors: tuple[socket.socket, socket.socket], console: Console, once: bool
+) -> Result | None:
+    page, api = doors
     async with _served(scene.github.app, api):
         program.worker.fires = False
         await program.start()
@@ -171,7 +184,7 @@ async def _play(program: Roundsman, scene: Scene, api: int, console: Console, on
             job = await _job(program, scene)
             if once:
                 return await _fire(program, job)
-            await _go_on(program, scene, job, console)
+            await _go_on(program, scene, job, console, page)
             return None
         finally:
             await program.stop()
@@ -179,12 +192,10 @@ async def _play(program: Roundsman, scene: Scene, api: int, console: Console, on
 
 
 @contextlib.asynccontextmanager
-async def _served(app: Any, port: int) -> AsyncIterator[None]:
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", access_log=False)
-    )
+async def _served(app: Any, door: socket.socket) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[door]))
     while not server.started:
         await asyncio.sleep(0.02)
         if task.done():
@@ -225,9 +236,9 @@ async def _fire(program: Roundsman, job: int) -> Result:
     return await finished(program, fired.id)
 
 
-async def _go_on(program: Roundsman, scene: Scene, job: int, console: Console) -> None:
+async def _go_on(program: Roundsman, scene: Scene, job: int, console: Console, page: socket.socket) -> None:
     program.worker.fires = True
-    async with _served(program.web(), program.settings.port):
+    async with _served(program.web(), page):
         console.print(
             f"\n  Dashboard  {program.front_door()}\n  GitHub     {scene.url}/{scene.repository}/issues\n",
             highlight=False,
