@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import bot
 from bot.settings import SettingsError
-from bot.web import api, problems, signin
+from bot.web import api, metrics, problems, signin
 from bot.web.auth import no_forgery
 from bot.web.context import WebContext
 from bot.web.cookies import Cookies
@@ -39,7 +39,7 @@ def create_app(context: WebContext) -> FastAPI:
     app.state.roles = Roles(context.identity) if context.identity else None
     app.add_middleware(Guard, settings=settings)
     problems.install(app)
-    for router in (signin.router, *api.routers(), *_doors(), *_pages()):
+    for router in (signin.router, *api.routers(), metrics.router, *_doors(), *_pages()):
         app.include_router(router)
     _pages_install(app)
     return app

@@ -1,0 +1,83 @@
+"""Counts for monitoring: a handful of indexed queries a scrape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from bot.model.run import TriggerKind
+from bot.store import heartbeat, words
+from bot.store.runs import LIVE as LIVE_RUNS
+from bot.store.sessions import LIVE as LIVE_SESSIONS
+from bot.store.tables import Deliveries, Jobs, Outbox, Runs, Sessions
+
+DAY = timedelta(hours=24)
+MOST_LAGS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the service stands, and what it did in the last 24 hours. Lags and ages are in seconds."""
+
+    jobs: dict[str, int]
+    runs: dict[str, int]
+    sessions: dict[str, int]
+    runs_ended: dict[str, int]
+    sessions_ended: dict[str, int]
+    cost: float
+    lags: list[float]
+    oldest_queued: float
+    workers: int
+    words_waiting: int
+    deliveries_waiting: int
+    stopped: bool
+
+
+def counts(db: Db, now: datetime) -> Counts:
+    """Count everything."""
+    since = now - DAY
+    living = col(Jobs.archived_at).is_(None)
+    oldest = db.exec(select(sa.func.min(Sessions.queued_at)).where(Sessions.status == "queued")).first()
+    spent = select(sa.func.coalesce(sa.func.sum(Sessions.cost), 0.0)).where(
+        col(Sessions.completed_at) >= since
+    )
+    return Counts(
+        jobs=_by(db, Jobs.status, living),
+        runs=_by(db, Runs.status, col(Runs.status).in_(LIVE_RUNS)),
+        sessions=_by(db, Sessions.status, col(Sessions.status).in_(LIVE_SESSIONS)),
+        runs_ended=_by(db, Runs.status, col(Runs.created_at) >= since, col(Runs.completed_at).is_not(None)),
+        sessions_ended=_by(db, Sessions.status, col(Sessions.completed_at) >= since),
+        cost=float(db.exec(spent).one()),
+        lags=_lags(db, since),
+        oldest_queued=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
+        workers=heartbeat.workers_since(db, now, timedelta(seconds=90)),
+        words_waiting=_count(db, Outbox, col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None)),
+        deliveries_waiting=_count(db, Deliveries, col(Deliveries.handled_at).is_(None)),
+        stopped=words.stopped(db) is not None,
+    )
+
+
+def _by(db: Db, column: Any, *which: Any) -> dict[str, int]:
+    rows = db.execute(sa.select(column, sa.func.count()).where(*which).group_by(column)).all()
+    return {str(name): int(count) for name, count in rows}
+
+
+def _count(db: Db, table: Any, *which: Any) -> int:
+    return int(db.execute(sa.select(sa.func.count()).select_from(table).where(*which)).scalar_one())
+
+
+def _lags(db: Db, since: datetime) -> list[float]:
+    """From due to recorded, of the newest scheduled fires."""
+    rows = db.exec(
+        select(Runs.created_at, Runs.scheduled_for)
+        .where(col(Runs.created_at) >= since, Runs.trigger == TriggerKind.schedule.value)
+        .where(col(Runs.scheduled_for).is_not(None))
+        .order_by(col(Runs.created_at).desc())
+        .limit(MOST_LAGS)
+    )
+    return [max(0.0, (made - due).total_seconds()) for made, due in rows if due is not None]

@@ -1,0 +1,69 @@
+"""`GET /metrics` for Prometheus: for whoever sees every repository, a person or a token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CollectorRegistry, Gauge, Info, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+import bot
+from bot.ports import authorise
+from bot.store import metrics, repositories
+from bot.store.metrics import Counts
+from bot.web.auth import Context, SignedInViewer
+from bot.web.problems import RESPONSES, Problem
+
+router = APIRouter(tags=["health"], responses=RESPONSES)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def prometheus(context: Context, viewer: SignedInViewer) -> Response:
+    """Tell how the service stands, and what it did in the last 24 hours."""
+    every = await context.database.read(repositories.every)
+    if not viewer.operator and (not every or any(authorise(viewer, "see", one) for one in every)):
+        raise Problem(403, "metrics are for operators, and for tokens that see every repository", code="role")
+    told = exposition(await context.database.read(metrics.counts, context.now()))
+    return Response(told, media_type=CONTENT_TYPE_LATEST)
+
+
+def exposition(counts: Counts) -> bytes:
+    """The counts in Prometheus' text format."""
+    registry = CollectorRegistry()
+    Info("roundsman", "The program.", registry=registry).info({"version": bot.__version__})
+    _by_status(registry, "jobs", "Living jobs.", counts.jobs)
+    _by_status(registry, "runs", "Runs that wait or work.", counts.runs)
+    _by_status(registry, "sessions", "Sessions that wait or work.", counts.sessions)
+    _by_status(registry, "runs_ended_24h", "Runs of the last 24 hours that have ended.", counts.runs_ended)
+    _by_status(
+        registry, "sessions_ended_24h", "Sessions that ended in the last 24 hours.", counts.sessions_ended
+    )
+    singles = {
+        "cost_usd_24h": ("US dollars spent in the last 24 hours.", counts.cost),
+        "oldest_queued_session_seconds": ("How long the first session in the queue has waited.", counts.oldest_queued),
+        "workers": ("Worker processes that gave a sign of life in the last 90 seconds.", counts.workers),
+        "words_waiting": ("Notifications and outgoing webhooks that wait to leave.", counts.words_waiting),
+        "deliveries_waiting": ("Webhook deliveries that wait to be worked on.", counts.deliveries_waiting),
+        "stopped": ("1 while everything is stopped.", float(counts.stopped)),
+    }  # fmt: skip
+    for name, (words, value) in singles.items():
+        Gauge(f"roundsman_{name}", words, registry=registry).set(value)
+    lag = Gauge("roundsman_fire_lag_seconds_24h", "From due to recorded.", ["quantile"], registry=registry)
+    for share in (0.5, 0.99):
+        lag.labels(str(share)).set(quantile(counts.lags, share))
+    return generate_latest(registry)
+
+
+def _by_status(registry: CollectorRegistry, name: str, words: str, values: dict[str, int]) -> None:
+    gauge = Gauge(f"roundsman_{name}", words, ["status"], registry=registry)
+    for status, count in values.items():
+        gauge.labels(status).set(count)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of the values does not exceed; 0 of none."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
