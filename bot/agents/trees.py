@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from bot.agents.git import Git, GitError
 MOST_DELTA = 3_000
 KEPT = 3
 """Trees kept a repository."""
+OLD = 3_600
+"""Seconds after which a tree that is still being made is nobody's."""
 
 
 @dataclass
@@ -137,9 +140,10 @@ def _leased(home: Path, commit: str) -> Tree | None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what was being made or removed when a process died. Call it before the first session."""
+    """Remove what was being made or removed when a process died; what is fresh may be another process at work."""
     for left in (*folder.glob("*/making-*"), *folder.glob("*/going-*")):
-        shutil.rmtree(left, ignore_errors=True)
+        if time.time() - left.stat().st_mtime > OLD:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _newest(home: Path) -> list[str]:

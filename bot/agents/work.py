@@ -92,9 +92,9 @@ class Agents:
         """Every engine's program, or why it cannot be used (for `doctor`)."""
         return {name: find(spec, self.options.tools_dir) for name, spec in SPECS.items()}
 
-    def sweep(self, alive: frozenset[str] = frozenset()) -> list[str]:
-        """Remove workspaces that a process which died left behind. Call it before the first session."""
-        return self.workspaces.sweep(alive)
+    def sweep(self) -> list[str]:
+        """Remove workspaces and processes that a process which died left behind; those of the living stay."""
+        return self.workspaces.sweep()
 
     async def close(self) -> None:
         """Let connections go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import stat
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.agents import sandbox
-from bot.agents.git import Git
+from bot.agents.git import Git, GitError
 from bot.agents.mirror import Mirrors
+from bot.agents.process import end_marked
 from bot.agents.sandbox import Overlay
 from bot.agents.trees import Tree, Trees, bring, check_out, whiteout
 from bot.agents.trees import sweep as sweep_trees
@@ -98,20 +100,20 @@ class Workspaces:
     ) -> AsyncIterator[Workspace]:
         """Make a workspace and remove it afterwards; raises GitError where the checkout cannot be had."""
         home = self.folder / "sessions" / session
-        await asyncio.to_thread(_remove, home)
-        parts = [home / name for name in ("files", "outcome", "state", "upper", "scratch")]
-        for part in parts:
-            part.mkdir(parents=True)
-        home.chmod(0o700)
-        space = Workspace(home, files=parts[0], outcome=parts[1], state=parts[2])
+        # Not in a thread: a cancellation while it ran would lose the lock.
+        lock = _locked(home)
+        if lock is None:
+            raise GitError(f"session {session} is still at work in another process")
+        space = Workspace(home, files=home / "files", outcome=home / "outcome", state=home / "state")
         try:
+            _fresh(home)  # not in a thread either: it would go on after a cancellation
             if checkout is not None:
                 await self._fill(space, checkout, confined)
             yield space
         finally:
             if space.tree is not None:
                 space.tree.release()
-            await asyncio.shield(asyncio.to_thread(_remove, home))
+            await asyncio.shield(asyncio.to_thread(_left, home, lock))
 
     async def _fill(self, space: Workspace, checkout: Checkout, confined: bool) -> None:
         commit = await self.mirrors.commit(checkout)
@@ -136,14 +138,48 @@ class Workspaces:
             await here("checkout-index", "-f", "-q", "-z", "--stdin", f"--prefix={upper}/", stdin=listed)
         _own_git(upper, index, commit, None)
 
-    def sweep(self, alive: frozenset[str] = frozenset()) -> list[str]:
-        """Remove what sessions that ended without us left behind; gives their names."""
+    def sweep(self) -> list[str]:
+        """Remove what sessions whose process died left behind, processes too; gives their names.
+
+        A session of another living process holds its lock and is left alone.
+        """
         sessions = self.folder / "sessions"
-        left = [p.name for p in sessions.iterdir() if p.name not in alive] if sessions.is_dir() else []
-        for name in left:
-            _remove(sessions / name)
+        swept = []
+        for home in [p for p in sessions.iterdir() if p.suffix != ".lock"] if sessions.is_dir() else []:
+            lock = _locked(home)
+            if lock is not None:
+                end_marked(home.name)
+                _left(home, lock)
+                swept.append(home.name)
         sweep_trees(self.folder / "trees")
-        return left
+        return swept
+
+
+def _fresh(home: Path) -> None:
+    """Empty places for a new session."""
+    _remove(home)
+    for name in ("files", "outcome", "state", "upper", "scratch"):
+        (home / name).mkdir(parents=True)
+    home.chmod(0o700)
+
+
+def _locked(home: Path) -> int | None:
+    """Take a session's place, unless a living process holds it."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(f"{home}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _left(home: Path, lock: int) -> None:
+    """Remove a session's place and let it go."""
+    _remove(home)
+    Path(f"{home}.lock").unlink(missing_ok=True)
+    os.close(lock)
 
 
 def _own_git(files: Path, index: Path, commit: str, objects: str | None) -> None:

@@ -70,7 +70,7 @@ def ask(engine: str, prompt: str, shop: Repository | None = None, **more: Any) -
         "prompt": prompt,
         "allowed_tools": ("Bash",) if engine == "claude" else (),
         "checkout": shop.checkout() if shop else None,
-        "limits": Limits(wall_s=60, cost_usd=1.0),
+        "limits": Limits(wall_s=150, cost_usd=1.0),
     }
     return SessionRequest(**{**given, **more})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -261,14 +262,29 @@ async def test_a_hundred_cancelled_sessions_leave_nothing(tmp_path: Path, shop: 
     assert [n for n in range(100) if marked(f"c{n}")] == []
 
 
-async def test_a_start_sweeps_what_a_dead_process_left(tmp_path: Path) -> None:
-    """Workspaces of a process that died are removed, whatever modes the agent set."""
+def test_a_start_sweeps_what_a_dead_process_left(tmp_path: Path) -> None:
+    """Workspaces and processes of a process that died are removed, whatever modes the agent set."""
     left = tmp_path / "data" / "work" / "sessions" / "old" / "files" / "deep"
     left.mkdir(parents=True)
     left.chmod(0)
-    swept = desk(tmp_path).agents.sweep(frozenset({"alive"}))
-    assert swept == ["old"]
-    assert not (tmp_path / "data" / "work" / "sessions" / "old").exists()
+    straggler = subprocess.Popen(["sleep", "600"], env={"ROUNDSMAN_SESSION": "old", "PATH": "/usr/bin:/bin"})
+    assert desk(tmp_path).agents.sweep() == ["old"]
+    assert straggler.wait(5) < 0
+    assert list((tmp_path / "data" / "work" / "sessions").iterdir()) == []
+
+
+async def test_a_sweep_leaves_the_living_alone(tmp_path: Path) -> None:
+    """A second process that starts beside us takes nothing from our sessions, nor works on one of them."""
+    made = desk(tmp_path)
+    working = asyncio.create_task(made.script("sleep 1; ls / | grep -c workspace", session="mine"))
+    await until(lambda: len(marked("mine")) >= 2)
+    second = desk(tmp_path)
+    assert await asyncio.to_thread(second.agents.sweep) == []
+    twice = await second.script("echo twice", session="mine")
+    assert twice.failure is not None
+    assert "still at work" in twice.failure.words
+    assert (await working).failure is None
+    assert made.said() == "1"
 
 
 async def test_setup_runs_first_and_its_failure_is_said(tmp_path: Path) -> None:
