@@ -31,7 +31,7 @@ def describe(query: Query | str) -> str:
     root = query.root
     children = list(root.children) if isinstance(root, And) else [root]
     adjectives, noun, rest = _head([child for child in children if not idle(child)])
-    scope = own_scope(tuple(children), None)
+    scope = own_scope(tuple(children), ())
     places = [child for child in rest if isinstance(child, Term) and child.name in PLACES]
     parts = [_said(child, scope) for child in rest if len(places) < 2 or child not in places]
     if len(places) > 1:

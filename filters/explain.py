@@ -49,7 +49,9 @@ def explain(matcher: Matcher, item: Item) -> Explanation:
     verdict = matcher(item)
     found = _deciding(matcher.tree, item)
     reasons = tuple(
-        _reason(asked, matcher, item) for asked in sorted(found, key=lambda each: each.leaf.start)
+        dict.fromkeys(
+            _reason(asked, matcher, item) for asked in sorted(found, key=lambda each: each.leaf.start)
+        )
     )
     return Explanation(verdict, reasons, matcher.needs(item))
 

@@ -20,7 +20,9 @@ from filters.syntax import parse
 from filters.values import Choice, Login
 from filters.verdict import RIDES_ALONG, Facet, Item, Test, Verdict, all_of, any_of, none_of
 
-Scope = frozenset[str] | None
+Fields = frozenset[str]
+Scope = tuple[Fields, ...]
+"""Where free text is looked for: in one field of each set; no set at all is everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Matcher:
         """Compile; costs some tens of microseconds."""
         self.query = query
         self.context = context
-        self.tree = build(query.root, context, None)
+        self.tree = build(query.root, context, ())
         self.test = guarded(closure(self.tree), self.tree)
         self.order_by: Order = order_of(query)
 
@@ -159,11 +161,13 @@ def _idle(node: Node) -> bool:
 
 
 def own_scope(children: tuple[Node, ...], outer: Scope) -> Scope:
-    """The fields of this group's own `in:`, else those of the group around it."""
-    for child in children:
-        if isinstance(child, Term) and child.name == "in":
-            return frozenset(value.meaning.key for value in child.values if isinstance(value.meaning, Choice))
-    return outer
+    """The fields of this group's own `in:`, else those of the group around it; a repeated `in:` narrows."""
+    own = tuple(
+        frozenset(value.meaning.key for value in child.values if isinstance(value.meaning, Choice))
+        for child in children
+        if isinstance(child, Term) and child.name == "in"
+    )
+    return tuple(dict.fromkeys(own)) or outer
 
 
 def _term(term: Term, context: Context) -> Compiled:
@@ -176,10 +180,18 @@ def _term(term: Term, context: Context) -> Compiled:
 
 
 def _text(text: Text, scope: Scope) -> Compiled:
-    facets = {Facet.COMMENTS} if scope is None or "comments" in scope else {Facet.ITEM}
-    if beyond.names_commit(text.text, text.quoted, scope):
+    if len(scope) < 2:
+        return text_in(text, scope[0] if scope else None)
+    parts = tuple(text_in(text, fields) for fields in scope)
+    return All(parts, text, sum(map(_cost, parts)))
+
+
+def text_in(text: Text, fields: Fields | None) -> Asked:
+    """Compile free text that is looked for in any of the fields; everywhere without them."""
+    facets = {Facet.COMMENTS} if fields is None or "comments" in fields else {Facet.ITEM}
+    if beyond.names_commit(text.text, text.quoted, fields):
         facets.add(Facet.COMMITS)
-    return Asked(text, beyond.free_text(text.text, text.quoted, scope), frozenset(facets), 7)
+    return Asked(text, beyond.free_text(text.text, text.quoted, fields), frozenset(facets), 7)
 
 
 def closure(tree: Compiled) -> Test:
@@ -291,7 +303,7 @@ def missing(asked: Asked, item: Item) -> frozenset[Facet]:
 
 def needs(query: Query | str) -> frozenset[Facet]:
     """Every kind of fact the query may ask for, whatever the item."""
-    tree = build((parse(query) if isinstance(query, str) else query).root, _NOBODY, None)
+    tree = build((parse(query) if isinstance(query, str) else query).root, _NOBODY, ())
     found: set[Facet] = set()
     _collect(tree, found)
     return frozenset(found)

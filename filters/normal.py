@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from filters.context import Context
-from filters.match import Asked, Scope, ask, build, own_scope
+from filters.match import Asked, Fields, Scope, ask, build, own_scope, text_in
 from filters.nodes import Leaf, Node, Not, Or, Query, Term, Text
 from filters.qualifiers import PLACES, row_of
 from filters.verdict import Facet
@@ -17,7 +17,7 @@ class Literal:
 
     leaf: Leaf
     positive: bool
-    scope: Scope
+    scope: Fields | None
     facets: frozenset[Facet]
 
 
@@ -42,7 +42,7 @@ FALSE: Normal = Disjunction(())
 
 def normal(query: Query, context: Context) -> Normal:
     """Bring a query into normal form, folding what `context.repository` alone decides."""
-    return _normal(query.root, True, None, context)
+    return _normal(query.root, True, (), context)
 
 
 def _normal(node: Node, positive: bool, scope: Scope, context: Context) -> Normal:
@@ -78,13 +78,18 @@ def idle(node: Node) -> bool:
 
 
 def _literal(leaf: Leaf, positive: bool, scope: Scope, context: Context) -> Normal:
+    if isinstance(leaf, Text):
+        places: tuple[Fields | None, ...] = scope or (None,)
+        return _joined(
+            [Literal(leaf, positive, each, text_in(leaf, each).facets) for each in places], positive
+        )
     asked = build(leaf, context, scope)
     assert isinstance(asked, Asked)
     if asked.facets == {Facet.REPOSITORY} and context.repository is not None:
         decided = ask(asked, {})
         if decided is not None:
             return TRUE if decided is positive else FALSE
-    return Literal(leaf, positive, scope if isinstance(leaf, Text) else None, asked.facets)
+    return Literal(leaf, positive, None, asked.facets)
 
 
 def _joined(parts: list[Normal], every: bool) -> Normal:

@@ -24,13 +24,15 @@ def listed(words: list[str], joint: str = "or") -> str:
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
 
 
-def phrase(leaf: Leaf, positive: bool = True, scope: frozenset[str] | None = None) -> str:
+def phrase(leaf: Leaf, positive: bool = True, scope: tuple[frozenset[str], ...] = ()) -> str:
     """A term or text as a phrase that follows "issues": `labelled bug`, `not opened by octocat`."""
     if isinstance(leaf, Text):
         where = (
-            listed(["the " + each if each != "body" else "the description" for each in sorted(scope)])
-            if scope
-            else "the title, description or comments"
+            " and in ".join(
+                listed(["the " + each if each != "body" else "the description" for each in sorted(fields)])
+                for fields in scope
+            )
+            or "the title, description or comments"
         )
         return f"{'with' if positive else 'without'} “{leaf.text}” in {where}"
     whole = _special(leaf)

@@ -50,6 +50,7 @@ DESCRIBED = [
     ("is:closed sort:updated-asc", "Closed issues and pull requests; least recently updated first."),
     ("created:2024-01-01..2024-02-01", "Issues and pull requests opened from 2024-01-01 to 2024-02-01."),
     ("crash in:title", "Issues and pull requests with “crash” in the title."),
+    ("crash in:title in:body,comments", "Issues and pull requests with “crash” in the title and in the description or the comments."),
     ("", "Issues and pull requests."),
 ]  # fmt: skip
 

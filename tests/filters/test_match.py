@@ -120,6 +120,9 @@ TABLE = [
     # free text
     ("crash", issue(), "yes"), ("CRASH", issue(), "yes"), ("cras", issue(_comments=[]), "no"), ("cras", issue(), "unknown"), ("cras in:title,body", issue(), "no"), ('"null pointer"', issue(), "yes"), ('"pointer null" in:body', issue(), "no"),
     ('"pointer. ping" in:body', issue(), "yes"), ("here", issue(_comments=COMMENTS), "yes"), ("here in:comments", issue(_comments=COMMENTS), "yes"), ("crash in:body", issue(), "no"), ("crash pointer", issue(), "yes"), ("NOT crash", issue(), "no"), ("-zebra", issue(), "unknown"), ("zebra in:body", issue(body=None), "no"),
+    # a repeated in: narrows: the word must be in both places
+    ("in:title in:body crash", issue(), "no"), ("in:title in:body crash", issue(body="A crash."), "yes"), ("in:body in:title crash", issue(title="Slow", body="A crash."), "no"), ("in:title in:body -crash", issue(), "yes"),
+    ("in:title in:body,comments crash", issue(_comments=[{"body": "a crash"}]), "yes"), ("in:title in:comments crash", issue(), "unknown"), ("in:title in:comments (in:title crash)", issue(), "yes"), ("in:title in:title crash", issue(), "yes"),
     # operators
     ("label:x OR is:open", issue(), "yes"), ("is:closed OR label:x author:bob", issue(), "no"), ("(is:closed OR label:bug) author:bob", issue(), "yes"), ("-(is:open label:bug)", issue(), "no"), ("is:open commenter:erin", issue(state="closed"), "no"), ("is:open OR commenter:erin", issue(), "yes"), ("NOT (commenter:erin is:closed)", issue(), "yes"),
     ("", issue(), "yes"), ("sort:updated-desc", issue(), "yes"),
