@@ -12,6 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from bot.agents.work import Agents, Options
+from bot.contexts import Contexts
 from bot.engine import Worker
 from bot.engine import build as build_worker
 from bot.engine.undo import undo_run
@@ -115,7 +116,7 @@ def build(
     client = Client(settings, clock, async_transport=transport)
     tracker, publisher = GitHubTracker(client), GitHubPublisher(client)
     agents = Agents(options_of(settings), _token_of(client))
-    sources = GitHubSources(client, tracker)
+    sources = GitHubSources(client, tracker, Contexts(settings, clock).read)
 
     def crew(watch: Watch, book: Book) -> Crew:
         return Crew(

@@ -20,6 +20,8 @@ class HttpHost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     headers: dict[str, SecretStr] = {}
+    private: bool = False
+    """Whether the host may have a private address; link-local ones and metadata services stay closed."""
 
 
 class Settings(BaseSettings):
@@ -101,7 +103,10 @@ class Settings(BaseSettings):
     webhooks_out: dict[str, SecretStr] = Field(
         {}, description="Outgoing job.completed webhooks: {URL: signing secret}"
     )
-    http_context: dict[str, HttpHost] = Field({}, description="Hosts `http` contexts may read, with headers")
+    http_context: dict[str, HttpHost] = Field(
+        {},
+        description='Hosts `http` contexts may read, with headers: {"wiki.example.org": {"headers": {}, "private": false}}; `host:port` for other ports, `private` for hosts in your own network',
+    )
     linear_api_key: SecretStr | None = Field(None, description="Linear API key for `linear` contexts")
     linear_url: str = Field("https://api.linear.app/graphql", description="Linear's GraphQL endpoint")
     database_contexts: dict[str, SecretStr] = Field(
