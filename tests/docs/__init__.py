@@ -1,0 +1,1 @@
+"""The documentation: its generated pages, and that everything it shows works."""
