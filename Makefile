@@ -5,7 +5,7 @@ PY      = $(VENV)/bin/python
 STAMP   = $(VENV)/.installed
 ARGS   ?=
 
-.PHONY: demo test check bench chaos setup lock docs tools clean
+.PHONY: demo test check bench chaos setup lock docs reference sbom tools clean
 
 PIP     = $(PY) -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 
@@ -18,7 +18,7 @@ $(VENV)/.runs: pyproject.toml constraints.txt
 setup: $(STAMP)
 
 $(STAMP): $(VENV)/.runs
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[dev,docs]'
 	@touch $@
 
 demo: $(VENV)/.runs
@@ -40,9 +40,16 @@ check: setup
 bench: setup tools
 	@$(PY) -m tests.benchmarks $(ARGS)
 
+# The pages of docs/ that are written from the program.
+reference: setup
+	@$(PY) -m tests.docs
+
+docs: reference
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
 lock: setup
 	@{ echo '# The versions `make setup` installs; names and numbers only. Refresh with `make lock`.'; \
 	   $(PY) -m pip freeze --exclude-editable; } > constraints.txt
 
 clean:
-	@rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) .tools site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -65,7 +65,7 @@ class FrontMatter(BaseModel):
     engine: Literal["claude", "codex", "gemini", "opencode", "script"] | None = None
     model: str | None = Field(default=None, max_length=120)
     max_turns: int | None = Field(default=None, ge=1, le=500)
-    permission_mode: Literal["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"] | None = None
+    permission_mode: Literal["default", "plan", "acceptEdits", "dontAsk", "bypassPermissions"] | None = None
     allowed_tools: list[str] | None = None
     may: dict[MayKey, JsonValue] | None = None
     inputs: dict[str, Input] = Field(default_factory=dict)
