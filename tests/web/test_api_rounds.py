@@ -133,3 +133,40 @@ async def test_undoing_needs_a_way_to_github(house: House, will: httpx.AsyncClie
 async def test_an_odd_number_is_refused_not_broken(will: httpx.AsyncClient, address: str) -> None:
     """Neither database ever sees a number it cannot hold."""
     assert (await will.get(address)).status_code == 422
+
+
+async def test_the_numbers_tell_how_sessions_ended_and_what_they_cost(
+    house: House, will: httpx.AsyncClient
+) -> None:
+    """Of all repositories one may see, of one, of one job; what one may not see is neither told nor counted."""
+    at_work(house, 3, 4, status="running")
+    for session, status in ((1, SessionStatus.failed), (2, SessionStatus.succeeded)):
+        house.database.write_now(sessions.finish, session, 1, status, house.clock.now(), cost=0.5)
+    told = (await will.get("/api/stats")).json()
+    assert (told["total"]["sessions"], told["total"]["failed"], told["total"]["success_rate"]) == (2, 1, 0.5)
+    assert [one["label"] for one in told["by_job"]] == ["acme/shop/triage"]
+    one = {"repository": "Acme/Shop", "job": "triage"}
+    assert (await will.get("/api/stats", params=one)).json()["total"]["sessions"] == 2
+    assert (await will.get("/api/stats", params=one | {"job": "nope"})).status_code == 404
+    assert (await will.get("/api/stats", params={"job": "triage"})).status_code == 422
+    assert (await will.get("/api/stats", params={"repository": "acme/nope"})).status_code == 404
+    eve = await house.person("eve")
+    assert (await eve.get("/api/stats")).json()["total"]["sessions"] == 0
+    assert (await eve.get("/api/stats", params={"repository": "acme/shop"})).status_code == 404
+
+
+async def test_the_audit_log_is_read_in_part_by_people_and_whole_by_operators(
+    house: House, will: httpx.AsyncClient
+) -> None:
+    """Who did what in one's repositories; what concerns the service is for its operators."""
+    house.job()
+    await will.post("/api/repos/acme/shop/schedules/triage/pause")
+    olga, eve = await house.person("olga"), await house.person("eve")
+    await olga.post("/api/stop")
+    assert [entry["action"] for entry in (await will.get("/api/audit")).json()] == ["job.paused"]
+    assert [entry["action"] for entry in (await olga.get("/api/audit")).json()] == [
+        "service.stopped",
+        "job.paused",
+    ]
+    assert (await eve.get("/api/audit")).json() == []
+    assert (await olga.get("/api/audit", params={"before": 2})).json()[0]["actor"] == "will"

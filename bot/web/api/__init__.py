@@ -2,11 +2,21 @@
 
 from fastapi import APIRouter, Depends
 
-from bot.web.api import configuration, health, items, machine_tokens, overview, queries, rounds, schedules
+from bot.web.api import (
+    configuration,
+    health,
+    items,
+    machine_tokens,
+    overview,
+    queries,
+    rounds,
+    schedules,
+    statistics,
+)
 from bot.web.problems import RESPONSES
 from bot.web.rate import not_too_often
 
-SUBJECTS = (overview, items, schedules, configuration, rounds, queries, machine_tokens)
+SUBJECTS = (overview, statistics, items, schedules, configuration, rounds, queries, machine_tokens)
 
 
 def routers() -> tuple[APIRouter, ...]:

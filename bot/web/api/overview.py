@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from bot.model.run import JobStatus, Repository
 from bot.ports import Role, Viewer, authorise
 from bot.store import answers, audit, repositories, words
+from bot.store.audit import AuditEntry
 from bot.store.database import Db
 from bot.store.jobs import JobRefused
 from bot.web.api import deeds
@@ -115,6 +116,16 @@ def _do(
     else:
         deeds.stand(db, repository, name, body.action, by, now)
     return None
+
+
+@router.get("/audit")
+async def read_audit(
+    context: Context, viewer: SignedInViewer, visible: Visible, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> list[AuditEntry]:  # fmt: skip
+    """Read who did what, newest first, in your repositories; operators read all of it. Go on `before` the last id."""
+    ids = None if viewer.operator else [repository.id for repository in visible]
+    return await context.database.read(audit.entries, repository_ids=ids, before=before, limit=limit)
 
 
 class Stop(BaseModel):
