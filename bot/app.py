@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from bot.agents.work import Agents, Options
+from bot.agents.build import agents_of
+from bot.agents.work import Agents
 from bot.contexts import Contexts
 from bot.engine import Worker
 from bot.engine import build as build_worker
@@ -25,7 +26,7 @@ from bot.github.publish import GitHubPublisher
 from bot.github.sources import GitHubSources
 from bot.model.item import RepositoryRef
 from bot.ports import Agent, Book, Clock, Refusal, Seat
-from bot.settings import Settings, environment
+from bot.settings import Settings
 from bot.store.database import Database, connect
 from bot.store.migrate import migrate
 from bot.store.sessions import Caps
@@ -115,7 +116,7 @@ def build(
     database = database or open_database(settings)
     client = Client(settings, clock, async_transport=transport)
     tracker, publisher = GitHubTracker(client), GitHubPublisher(client)
-    agents = Agents(options_of(settings), _token_of(client))
+    agents = agents_of(settings, _token_of(client))
     sources = GitHubSources(client, tracker, Contexts(settings, clock).read)
 
     def crew(watch: Watch, book: Book) -> Crew:
@@ -130,23 +131,9 @@ def build(
         database, settings.database, clock, settings.data_dir, crew,
         caps=Caps(settings.max_sessions, settings.max_sessions_per_worker, settings.max_sessions_per_repo),
         poll=settings.poll_seconds, grace=settings.grace_seconds, slot=settings.slot, zone=settings.timezone,
-        ceilings=settings.ceilings, default_engine=settings.default_engine,
+        ceilings=settings.ceilings, default_engine=settings.default_engine, secrets=settings.all_secrets(),
     )  # fmt: skip
     return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker)
-
-
-def options_of(settings: Settings) -> Options:
-    """What the operator settled about agents."""
-    return Options(
-        data_dir=settings.data_dir.resolve(),
-        confine=settings.sandbox != "none",
-        tools_dir=settings.tools_dir,
-        model_keys={name: key.get_secret_value() for name, key in settings.model_keys.items()},
-        model_urls=settings.model_urls,
-        prices=settings.prices,
-        egress=settings.egress,
-        host_environment=environment("PATH", "LANG", "LC_ALL"),
-    )
 
 
 def _clone_url(settings: Settings) -> Any:

@@ -20,7 +20,7 @@ from rich.console import Console
 from bot.app import Roundsman
 from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.opening import roundsman_of, settings_of
-from bot.cli.run import Result, finished, show
+from bot.cli.run import CannotError, Result, finished, show
 from bot.demo import GitHub
 from bot.flow.clock import SystemClock
 from bot.model.job import JobSpec
@@ -83,7 +83,10 @@ def demo(
         ) from None
     program = roundsman_of(_settings(base, folder, scene, _port(page)))
     with contextlib.suppress(KeyboardInterrupt):
-        result = asyncio.run(_play(program, scene, (page, api), console, once))
+        try:
+            result = asyncio.run(_play(program, scene, (page, api), console, once))
+        except CannotError as error:
+            raise ended_badly(error.what, error.do) from None
         if result is not None:
             show(result, as_json=as_json)
             if result.bad:

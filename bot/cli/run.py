@@ -15,6 +15,8 @@ from rich.console import Console
 from bot.app import Roundsman
 from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.opening import roundsman_of, settings_of
+from bot.flow.ceilings import Ceilings
+from bot.flow.review import Surroundings, review
 from bot.model.item import RepositoryRef
 from bot.model.job import JobSpec
 from bot.model.run import Run, RunStatus, Session, SessionStatus, Trigger, TriggerKind
@@ -95,14 +97,14 @@ def run(
         result = asyncio.run(
             _run(program, ref, job, {k: v for k, v in given.items() if v is not None}, dry_run)
         )
-    except _CannotError as error:
+    except CannotError as error:
         raise ended_badly(error.what, error.do) from None
     show(result, as_json=as_json, dry_run=dry_run)
     if result.bad:
         raise ended_badly(result.bad, "see `roundsman runs show` for the whole run")
 
 
-class _CannotError(Exception):
+class CannotError(Exception):
     """The run cannot begin."""
 
     def __init__(self, what: str, do: str) -> None:
@@ -127,7 +129,7 @@ async def _run(
         )
         fired = await program.database.write(runs.fire, made, trigger, now)
         if fired is None:
-            raise _CannotError(f"the job {job!r} is disabled or gone", "enable it first")
+            raise CannotError(f"the job {job!r} is disabled or gone", "enable it first")
         return await finished(program, fired.id)
     finally:
         await program.stop()
@@ -139,14 +141,27 @@ async def _ad_hoc(program: Roundsman, repository: int, given: dict[str, Any]) ->
         spec = JobSpec.model_validate({"on": {"schedule": NEVER}, "status": "paused", **_fitting(given)})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _CannotError(
+        raise CannotError(
             f"{'.'.join(map(str, first['loc'])) or 'job'}: {first['msg']}", "correct the option"
         ) from None
+    await _reviewed(program, spec)
     name = "run " + (given.get("command") or "prompt").replace("/", "-")
     saved = await program.database.write(
         jobs.save_job, repository, name, spec, source="local", by="command line", now=program.clock.now()
     )
     return saved.id
+
+
+async def _reviewed(program: Roundsman, spec: JobSpec) -> None:
+    """Refuse what cannot work before anything is asked of GitHub; a command may be the repository's own."""
+    around = Surroundings(
+        now=program.clock.now(),
+        ceilings=Ceilings.of(program.settings.ceilings, program.settings.minimum_period),
+        lone=True,
+    )
+    for objection in review(spec, around):
+        if objection.severity == "error":
+            raise CannotError(objection.message, objection.hint or "correct it")
 
 
 def _fitting(given: dict[str, Any]) -> dict[str, Any]:
@@ -162,9 +177,9 @@ async def _named(program: Roundsman, ref: RepositoryRef, repository: int, name: 
         found = await program.database.read(jobs.by_name, repository, name)
     if found is None:
         known = [job.name for job in await program.database.read(jobs.jobs_of, repository)]
-        raise _CannotError(f"{ref.full_name} has no job {name!r}", f"its jobs: {', '.join(known) or 'none'}")
+        raise CannotError(f"{ref.full_name} has no job {name!r}", f"its jobs: {', '.join(known) or 'none'}")
     if found.status == "disabled":
-        raise _CannotError(f"the job {name!r} is disabled", "enable it first")
+        raise CannotError(f"the job {name!r} is disabled", "enable it first")
     return found.id
 
 
@@ -174,6 +189,9 @@ async def finished(program: Roundsman, run_id: int) -> Result:
     while True:
         now = await program.database.read(runs.get, run_id)
         assert now is not None
+        if now.status is RunStatus.pending and now.reason:
+            await program.database.write(runs.request_cancel, run_id, program.clock.now())
+            raise CannotError(now.reason, "try again later")
         if now.status.final:
             return Result(now, await program.database.read(sessions.of_run, run_id))
         with contextlib.suppress(TimeoutError):

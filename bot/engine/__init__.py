@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ def build(
     database: Database, url: str, clock: Clock, data_dir: Path, crew: Callable[[Watch, Book], Crew], *,
     caps: Caps | None = None, poll: float = 1.0, grace: float = 30.0, slot: str | None = None, zone: str = "UTC",
     ceilings: Mapping[str, Any] | None = None, default_engine: str = "claude",
+    secrets: Sequence[str] = (),
 ) -> Worker:  # fmt: skip
     """Put one working process together; its name is taken here, so two of them never share one."""
     liveness = liveness_for(database.engine, data_dir)
     executor = liveness.hold(slot)
-    watch = Watch(database, clock)
+    watch = Watch(database, clock, secrets)
 
     async def failed(kind: str, number: int, attempt: int, error: BaseException) -> None:
         words = f"an unforeseen fault of Roundsman: {type(error).__name__}: {error}"[:500]

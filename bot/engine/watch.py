@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from bot.flow.safe_text import redact
 from bot.model.agent import Event
 from bot.ports import Clock, Meter, Seat, Sink
 from bot.store import sessions
@@ -27,14 +29,18 @@ class _Watched:
 class Watch:
     """Keeps an eye on every session at work in this process."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._db, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, secrets: Sequence[str] = ()) -> None:
+        self._db, self._clock, self._secrets = database, clock, tuple(secrets)
         self._working: dict[int, _Watched] = {}
 
     def over(self, seat: Seat) -> tuple[Sink, asyncio.Event, Meter]:
         """Begin to watch a session."""
         watched = self._working[seat.session.id] = _Watched(seat)
-        return _Scribe(self._db, self._clock, seat).write, watched.cancelled, _StoreMeter(self._db, seat)
+        return (
+            _Scribe(self._db, self._clock, seat, self._secrets).write,
+            watched.cancelled,
+            _StoreMeter(self._db, seat),
+        )
 
     async def look(self) -> None:
         """End the sessions somebody wants ended."""
@@ -57,8 +63,8 @@ class Watch:
 class _Scribe:
     """Writes a session's events down, a batch at a time, capped."""
 
-    def __init__(self, database: Database, clock: Clock, seat: Seat) -> None:
-        self._db, self._clock, self._seat = database, clock, seat
+    def __init__(self, database: Database, clock: Clock, seat: Seat, secrets: Sequence[str]) -> None:
+        self._db, self._clock, self._seat, self._secrets = database, clock, seat, secrets
         self._next: int | None = None
         self._count = 0
 
@@ -71,14 +77,22 @@ class _Scribe:
         if self._next is None:
             self._next = await self._db.read(sessions.next_seq, session.id)
         await self._db.write(
-            sessions.say, session.id, session.attempt, self._next, [_short(event)], self._clock.now()
+            sessions.say,
+            session.id,
+            session.attempt,
+            self._next,
+            [_short(event, self._secrets)],
+            self._clock.now(),
         )
         self._next += 1
 
 
-def _short(event: Event) -> dict[str, Any]:
+def _short(event: Event, secrets: Sequence[str]) -> dict[str, Any]:
+    """One event as it is kept: every secret we know and every known token shape taken out, then cut."""
     kept: dict[str, Any] = _codec.dump_python(event, mode="json")
-    for name in ("text", "argument"):
+    for name in ("text", "argument", "words"):
+        if isinstance(kept.get(name), str):
+            kept[name] = redact(kept[name], secrets)
         if isinstance(kept.get(name), str) and len(kept[name]) > MOST_TEXT:
             kept[name] = kept[name][:MOST_TEXT] + f"\n[… {len(kept[name]) - MOST_TEXT:,} more characters]"
     return kept

@@ -78,9 +78,10 @@ def raw_state(item: Item) -> State:
         "title": _hash(payload.get("title")),
         "body": _hash(payload.get("body")),
         "state": str(payload.get("state") or "open"),
-        "milestone": str((payload.get("milestone") or {}).get("title") or ""),
         COMMENTS: int(payload.get("comments") or 0),
     }
+    if milestone := (payload.get("milestone") or {}).get("title"):
+        facets["milestone"] = str(milestone)
     for label in payload.get("labels") or ():
         name = label if isinstance(label, str) else str(label.get("name") or "")
         facets[f"label:{name.lower()}"] = "on"
