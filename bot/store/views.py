@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from bot.model.run import Job, LedgerEntry, Repository, Run, RunItem, RunStatus,
 from bot.store.tables import (
     Audit,
     Claims,
+    IndexedItems,
     Installations,
     Jobs,
     Ledger,
@@ -446,3 +448,17 @@ def pulse(db: Db, ids: Ids, run_id: int | None = None) -> tuple[Any, ...]:
         )
     ).one()
     return tuple(map(tuple, working)), tuple(map(tuple, sessions)), last, tuple(touched)
+
+
+def names_of(db: Db, repository_id: int, most: int = 500) -> dict[str, list[str]]:
+    """Labels, milestones and authors of a repository's newest indexed items, the most frequent first."""
+    counts: dict[str, Counter[str]] = {"label": Counter(), "milestone": Counter(), "author": Counter()}
+    wanted = select(IndexedItems.row).where(IndexedItems.repository_id == repository_id)
+    for row in db.exec(wanted.order_by(col(IndexedItems.number).desc()).limit(most)):
+        counts["label"].update(
+            label if isinstance(label, str) else str(label.get("name", ""))
+            for label in row.get("labels") or ()
+        )
+        counts["milestone"].update([(row.get("milestone") or {}).get("title") or ""])
+        counts["author"].update([(row.get("user") or {}).get("login") or ""])
+    return {kind: [name for name, _ in found.most_common(100) if name] for kind, found in counts.items()}

@@ -1,0 +1,213 @@
+"""What a draft will do, before it is kept: fires, filter in words, cost, prompt, YAML; and what matches now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from markupsafe import Markup, escape
+
+import filters
+from bot.flow.brief import prompt_of, variables_of
+from bot.flow.written import as_yaml
+from bot.model.item import Item
+from bot.model.job import JobSpec
+from bot.model.run import Job, Repository, Run, RunStatus, Session, SessionStatus, TriggerKind
+from bot.ports import Gathered, Seat
+from bot.store import jobs, views
+from bot.web import look
+from bot.web.auth import Context, SignedInViewer, at_repository
+from bot.web.context import WebContext
+from bot.web.pages.draft import Draft, drafted
+from bot.web.pages.job import fires_ahead, in_words
+from bot.web.pages.jobwords import schedule_in_words
+from bot.web.pages.language import gettext as _
+from bot.web.pages.render import fragment, reader_of
+from bot.web.pages.repository import Seen
+from bot.web.pages.sending import checked, sent
+from bot.web.problems import Problem
+from bot.web.surroundings import catalog_of
+from commands.faults import CommandError
+from commands.names import fields_of
+from commands.template import inline
+from commands.times import TIME_NAMES
+
+router = APIRouter(include_in_schema=False)
+Editable = Annotated[Repository, Depends(at_repository("edit"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault or warning of the filter, with the query drawn so that the eye finds the place."""
+
+    shown: Markup
+    message: str
+    hint: str
+    severity: str
+    start: int
+    end: int
+    fix: str | None
+
+
+def drawn(query: str) -> list[Fault]:
+    """Every fault and warning of a query, each with its stretch marked."""
+    found = []
+    for one in filters.check(query)[:8]:
+        start, end = one.start, max(one.end, one.start + 1)
+        css = "R-warning" if one.severity == "warning" else ""
+        mark = Markup('<mark class="{}">{}</mark>').format(css, query[start:end] or " ")
+        shown = escape(query[:start]) + mark + escape(query[end:])
+        found.append(Fault(shown, one.message, one.hint, one.severity, one.start, one.end, one.fix))
+    return found
+
+
+async def preview(
+    context: WebContext, repository: Repository, name: str, draft: Draft, job: Job | None
+) -> dict[str, Any]:
+    """Everything the aside of the form says about a draft."""
+    given, spec = draft.given, draft.spec
+    query = str(given.get("filter") or "") if given.get("target", "issues") in ("issues", "prs") else ""
+    told: dict[str, Any] = {
+        "draft_faults": draft.faults, "query": query, "query_faults": drawn(query) if query else [], "query_words": in_words(query),
+        "ahead": [], "schedule_words": "", "zone": given.get("timezone", "UTC"), "most": None, "day_most": None, "sheet": "", "items_most": 1,
+        "command": None, "hints": _hints(str(given.get("target", "issues"))),
+    }  # fmt: skip
+    if given.get("command"):
+        try:
+            told["command"] = (await catalog_of(context, repository)).get(str(given["command"]))
+        except CommandError:
+            told["command"] = None
+    if given.get("on"):
+        told["sheet"] = as_yaml({name or "my-job": given})
+    if spec is None:
+        return told
+    anchor = job.anchor_at if job else context.now()
+    sessions = spec.max_items if spec.has_items else 1
+    free = told["command"] is not None and told["command"].is_script
+    return told | {
+        "ahead": fires_ahead(spec, repository.full_name, name, anchor, context.now()),
+        "schedule_words": schedule_in_words(spec.on, jobs.identity_of(repository.full_name, name)),
+        "most": 0.0 if free else min(spec.limits.budget.run, sessions * spec.limits.budget.session),
+        "day_most": 0.0 if free else spec.limits.budget.day, "items_most": sessions,
+    }  # fmt: skip
+
+
+def _hints(target: str) -> list[tuple[str, str]]:
+    """What a prompt may name for a target."""
+    roots = ("item", "repo", "job", "run")
+    found = [
+        (f"{{{{ {field.path} }}}}", field.help)
+        for root in roots
+        for field in fields_of(root, target)  # type: ignore[arg-type]
+    ]
+    return found + [(f"{{{{ {name} }}}}", _("time, in the job's zone")) for name in TIME_NAMES]
+
+
+@router.post("/{owner}/{repo}/check-job")
+async def check_job(
+    request: Request, context: Context, viewer: SignedInViewer, repository: Editable, job: Annotated[str, Query(max_length=200)] = ""
+) -> Response:  # fmt: skip
+    """The form's living parts, for what stands in it now."""
+    reader_of(request)
+    form = await sent(request)
+    before = await context.database.read(jobs.by_name, repository.id, job) if job else None
+    draft = await checked(context, repository, form, before)
+    values = await preview(context, repository, str(form.get("name") or ""), draft, before)
+    html = fragment(
+        request, "job_preview.html", {**values, "repository": repository, "oob": True}, viewer=viewer
+    )
+    return HTMLResponse(html)
+
+
+@router.post("/{owner}/{repo}/matches")
+async def matches(
+    request: Request, context: Context, viewer: SignedInViewer, repository: Editable, job: Annotated[str, Query(max_length=200)] = ""
+) -> Response:  # fmt: skip
+    """What matches right now, of which so many are new, with the reason for each that is not; and the prompt for the first."""
+    reader_of(request)
+    form = await sent(request)
+    before = await context.database.read(jobs.by_name, repository.id, job) if job else None
+    spec = drafted(form).spec
+    values: dict[str, Any] = {
+        "looked": None,
+        "said": "",
+        "prompt": "",
+        "prompt_of": None,
+        "repository": repository,
+    }
+    if spec is None:
+        values["said"] = _("Mend what is marked, then it is looked up.")
+    else:
+        try:
+            values |= await _looked(context, repository, spec, before)
+        except Problem as problem:
+            values["said"] = problem.detail
+    return HTMLResponse(fragment(request, "matches.html", values, viewer=viewer))
+
+
+async def _looked(
+    context: WebContext, repository: Repository, spec: JobSpec, job: Job | None
+) -> dict[str, Any]:
+    item: Item | None = None
+    told: dict[str, Any] = {}
+    if spec.has_items:
+        seen = await look.look(context, repository, spec, job)
+        chosen = seen.selection
+        told["looked"] = seen
+        candidates = [
+            *(c.item for c in chosen.picked),
+            *(v.item for v in (*chosen.deferred, *chosen.skipped)),
+        ]
+        item = candidates[0] if candidates else None
+        if item is None:
+            return told
+    prompt = await rendered(context, repository, spec, item)
+    return told | {"prompt": prompt, "prompt_of": item}
+
+
+async def rendered(context: WebContext, repository: Repository, spec: JobSpec, item: Item | None) -> str:
+    """The prompt the agent would get, but for data that is fetched only in a run; or why there is none."""
+    now = context.now()
+    nothing = {"id": 0, "job_id": 0, "repository_id": repository.id}
+    run = Run.model_validate(
+        nothing | {"trigger": TriggerKind.manual, "occasion": "preview", "status": RunStatus.pending, "spec": spec.model_dump(mode="json"), "created_at": now}
+    )  # fmt: skip
+    session = Session.model_validate(
+        nothing
+        | {
+            "run_id": 0,
+            "number": item.number if item else 0,
+            "status": SessionStatus.queued,
+            "queued_at": now,
+        }
+    )
+    job = Job.model_validate(
+        nothing | {"name": "preview", "spec": run.spec, "source": "api", "status": "active", "anchor_at": now, "created_at": now, "updated_at": now}
+    )  # fmt: skip
+    seat = Seat(run=run, job=job, repository=repository, session=session)
+    try:
+        command = (
+            (await catalog_of(context, repository)).get(spec.command)
+            if spec.command
+            else inline(spec.prompt or "")
+        )
+        if command.is_script:
+            return _("This command is a program: it needs no prompt and no model.")
+        gathered = Gathered({})
+        return prompt_of(command, variables_of(seat, item, gathered, now, "preview0"), gathered, "preview0")
+    except CommandError as error:
+        return str(error)
+
+
+@router.get("/{owner}/{repo}/complete")
+async def complete(
+    context: Context, repository: Seen, q: Annotated[str, Query(max_length=20_000)] = "", at: Annotated[int, Query(ge=0, le=20_000)] = 0
+) -> Response:  # fmt: skip
+    """What may stand at the cursor of the filter, with the repository's own names."""
+    names = await context.database.read(views.names_of, repository.id)
+    offered = filters.complete(q, at, names)[:20]
+    return JSONResponse(
+        [{"start": one.start, "end": one.end, "text": one.text, "help": one.help} for one in offered]
+    )
