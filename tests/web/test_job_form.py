@@ -69,8 +69,7 @@ async def form_of(browser: Any, address: str) -> dict[str, Any]:
         if name and not (kind and kind[1] in ("radio", "checkbox") and " checked" not in tag):
             value = re.search(r'value="([^"]*)"', tag)
             values[name[1]] = value[1] if value else ""
-    for name, content in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>(.*?)</textarea>', form, re.DOTALL):
-        values[name] = content
+    values |= dict(re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>(.*?)</textarea>', form, re.DOTALL))
     for name, options in re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
         chosen = re.search(r'<option value="([^"]*)"[^>]* selected', options)
         first = re.search(r'<option value="([^"]*)"', options)

@@ -36,10 +36,11 @@ def fires_ahead(
     return [occasion.nominal for occasion in islice(schedule.occasions(now), n)]
 
 
-def in_words(query: str | None) -> str:
-    """A filter in words; nothing where it has faults."""
+def in_words(query: str | None, target: str) -> str:
+    """A filter in words, with the kind its target implies; nothing where it has faults."""
+    kind = {"issues": "is:issue", "prs": "is:pr"}.get(target, "")
     try:
-        return filters.describe(query) if query else ""
+        return filters.describe(f"{kind} ({query})") if query else ""
     except filters.QueryError:
         return ""
 
@@ -80,7 +81,7 @@ async def _told(context: WebContext, repository: Repository, card: Any) -> dict[
         "ahead": fires_ahead(spec, repository.full_name, job.name, job.anchor_at, context.now())
         if job.status == "active"
         else [],
-        "query_words": in_words(spec.query),
+        "query_words": in_words(spec.query, spec.target),
         "sheet": as_yaml({job.name: job.spec}),
         "most": min(spec.limits.budget.run, sessions * spec.limits.budget.session),
     }

@@ -70,7 +70,7 @@ async def preview(
     given, spec = draft.given, draft.spec
     query = str(given.get("filter") or "") if given.get("target", "issues") in ("issues", "prs") else ""
     told: dict[str, Any] = {
-        "draft_faults": draft.faults, "query": query, "query_faults": drawn(query) if query else [], "query_words": in_words(query),
+        "draft_faults": draft.faults, "query": query, "query_faults": drawn(query) if query else [], "query_words": in_words(query, str(given.get("target", "issues"))),
         "ahead": [], "schedule_words": "", "zone": given.get("timezone", "UTC"), "most": None, "day_most": None, "sheet": "", "items_most": 1,
         "command": None, "hints": _hints(str(given.get("target", "issues"))),
     }  # fmt: skip

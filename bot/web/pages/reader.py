@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pytz
-from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_timezone_name
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 
 from bot.web.pages.language import _, locale_of
@@ -31,7 +31,7 @@ class Reader:
         locale = locale_of(self.language)
         there = self.local(instant, zone)
         day = format_date(there.date(), "EEE, d MMM y", locale=locale)
-        name = get_timezone_name(there, width="short", locale=locale)
+        name = there.tzname() or ""
         return f"{day}, {format_time(there.time(), 'HH:mm', locale=locale)} {name}"
 
     def short(self, instant: datetime | None, zone: str | None = None) -> str:
