@@ -263,6 +263,10 @@ class Book(Protocol):
         """Earlier sessions of the job on this item that had something to say, newest first."""
         ...
 
+    async def agent_session(self, seat: Seat, engine: str) -> str | None:
+        """The agent's own id of the last session of this job on this item with the same engine, to go on from there."""
+        ...
+
     async def again_later(self, seat: Seat, why: str, cost: float) -> None:
         """Queue the next attempt, with backoff."""
         ...

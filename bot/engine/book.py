@@ -118,6 +118,18 @@ class StoreBook:
             if s.id < seat.session.id and s.status is SessionStatus.succeeded and s.comment_url
         ]
 
+    async def agent_session(self, seat: Seat, engine: str) -> str | None:
+        """The agent's own id of the last session on this item with the same engine."""
+        found = await self._db.read(sessions.of_item, seat.job.id, seat.session.number, 12)
+        return next(
+            (
+                s.agent_session
+                for s in found
+                if s.id < seat.session.id and s.engine == engine and s.agent_session
+            ),
+            None,
+        )
+
     # ── effects ──
 
     async def effects(self, seat: Seat, number: int) -> list[Effect]:

@@ -94,6 +94,10 @@ async def brief(ticket: Ticket, crew: Crew) -> Briefed:
         told = "" if command.is_script else prompt_of(command, variables, gathered, nonce)
         prompt = framed(told, may, _on(seat)) if told else ""
         request = request_for(seat, item, command, prompt, variables, await crew.book.commands(seat), crew)
+        if seat.spec.session == "continue":
+            request = request.model_copy(
+                update={"resume": await crew.book.agent_session(seat, request.engine)}
+            )
     except CommandError as error:
         return await _end(seat, crew, SessionStatus.failed, str(error), "configuration")
     saw = state_of(item, await crew.book.effects(seat, item.number)) if item else {}

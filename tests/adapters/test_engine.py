@@ -12,7 +12,7 @@ import pytest
 from bot.engine import build
 from bot.engine.worker import Worker
 from bot.flow.work import Crew
-from bot.model.agent import AgentEnd, Failure
+from bot.model.agent import AgentEnd, Failure, Said
 from bot.model.job import JobSpec
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import Run, RunStatus, SessionStatus, Trigger, TriggerKind
@@ -31,6 +31,7 @@ class Bench:
         self.clock = HandClock()
         self.github, self.agent = MemoryGitHub(self.clock), ScriptedAgent()
         self.worker: Worker | None = None
+        self.secrets: tuple[str, ...] = ()
         self.repository = database.write_now(
             repositories.ensure_repository, "acme/shop", now=self.clock.now()
         )
@@ -59,7 +60,15 @@ class Bench:
     async def wake(self) -> None:
         """Start the process."""
         self.worker = build(
-            self.database, self.url, self.clock, self.folder, self.crew, poll=0.05, grace=0.2, slot="slot-0"
+            self.database,
+            self.url,
+            self.clock,
+            self.folder,
+            self.crew,
+            poll=0.05,
+            grace=0.2,
+            slot="slot-0",
+            secrets=self.secrets,
         )
         await self.worker.start()
 
@@ -306,3 +315,37 @@ def test_an_outcome_is_plain_json() -> None:
     """What crosses the journal survives it."""
     end = AgentEnd(ending="succeeded", outcome=Outcome(summary="x", actions=(AddLabels(labels=("a",)),)))
     assert AgentEnd.model_validate_json(end.model_dump_json()) == end
+
+
+async def test_a_job_may_go_on_with_the_agent_s_own_session(bench: Bench) -> None:
+    """`session: continue` hands the agent its own last session of this job and item; `new` never does."""
+    number = bench.github.issue("Crash", "bug")
+    ended = AgentEnd(ending="succeeded", outcome=Outcome(summary="Seen."), agent_session="own-7")
+    bench.agent.when("Triage #1", end=ended)
+    job = bench.job(session="continue")
+    bench.clock.move(minutes=1)
+    await bench.ended(job)
+    bench.github.touch(number, title="Crash again")
+    bench.clock.move(days=1)
+    await bench.ended(job, 2)
+    assert [request.resume for request in bench.agent.requests] == [None, "own-7"]
+
+
+async def test_secrets_and_token_shapes_never_reach_a_transcript(bench: Bench) -> None:
+    """What an agent says is kept with every known secret and token shape taken out."""
+
+    class Leaky(ScriptedAgent):
+        async def work(self, request: Any, *, sink: Any, cancelled: Any, meter: Any) -> AgentEnd:
+            await sink(Said(text="the key is hush-hush-hush and ghp_0123456789abcdefghijklmnopqrstuvwxyz"))
+            return AgentEnd(ending="quiet")
+
+    bench.agent, bench.secrets = Leaky(), ("hush-hush-hush",)
+    await bench.die()
+    await bench.wake()
+    bench.github.issue("Crash", "bug")
+    job = bench.job()
+    bench.clock.move(minutes=1)
+    (run,) = await bench.ended(job)
+    (session,) = bench.database.read_now(sessions.of_run, run.id)
+    said = str(bench.database.read_now(sessions.transcript, session.id))
+    assert "the key is [redacted] and [redacted]" in said
