@@ -21,6 +21,7 @@ from bot.engine.watch import Watch
 from bot.flow.clock import SystemClock
 from bot.flow.work import Crew
 from bot.github.client import Client, ref_of
+from bot.github.identity import GitHubIdentity
 from bot.github.items import GitHubTracker
 from bot.github.publish import GitHubPublisher
 from bot.github.sources import GitHubSources
@@ -47,6 +48,7 @@ class Roundsman:
     publisher: GitHubPublisher
     agents: Agents
     worker: Worker
+    identity: GitHubIdentity | None = None
     start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     async def start(self) -> None:
@@ -61,6 +63,7 @@ class Roundsman:
                 database=self.database,
                 settings=self.settings,
                 clock=self.clock,
+                identity=self.identity,
                 tracker=self.tracker,
                 undo=self.undo,
                 start_token=self.start_token if self.settings.local else None,
@@ -94,6 +97,8 @@ class Roundsman:
         await self.worker.stop()
         await self.agents.close()
         await self.client.close()
+        if self.identity is not None:
+            await self.identity.close()
         self.database.close()
 
 
@@ -133,7 +138,10 @@ def build(
         poll=settings.poll_seconds, grace=settings.grace_seconds, slot=settings.slot, zone=settings.timezone,
         ceilings=settings.ceilings, default_engine=settings.default_engine, secrets=settings.all_secrets(),
     )  # fmt: skip
-    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker)
+    identity = None  # the single user of a machine has a start link instead
+    if not settings.local:
+        identity = GitHubIdentity(settings.github_api_url, settings.github_url, lambda: client.credentials, transport)
+    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, identity)
 
 
 def _clone_url(settings: Settings) -> Any:

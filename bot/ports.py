@@ -355,8 +355,8 @@ class Account(Value):
 class Identity(Protocol):
     """Signs people in with GitHub and tells their explicit roles."""
 
-    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str:
-        """Where to send the browser; `challenge` is PKCE's S256 challenge."""
+    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str | Refusal:
+        """Where to send the browser; `challenge` is PKCE's S256 challenge. A Refusal while no App is set up."""
         ...
 
     async def exchange(self, code: str, verifier: str, redirect_uri: str) -> Account | Refusal:

@@ -34,10 +34,13 @@ class GitHubIdentity:
         self._api, self._web, self._credentials = api_url.rstrip("/"), web_url.rstrip("/"), credentials
         self._http = httpx.AsyncClient(transport=transport, timeout=15.0, follow_redirects=False)
 
-    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str:
-        """Where to send the browser."""
+    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str | Refusal:
+        """Where to send the browser; a Refusal while there is no App to sign in with."""
+        app = self._credentials()
+        if not app.client_id or not app.client_secret:
+            return Refusal(kind="forbidden", words="the App's client id and secret are not set")
         query = {
-            "client_id": self._credentials().client_id or "", "state": state, "redirect_uri": redirect_uri,
+            "client_id": app.client_id, "state": state, "redirect_uri": redirect_uri,
             "code_challenge": challenge, "code_challenge_method": "S256",
         }  # fmt: skip
         return f"{self._web}/login/oauth/authorize?{urlencode(query)}"
@@ -117,6 +120,9 @@ class GitHubIdentity:
             return Refusal(
                 kind="busy", words=f"{urlsplit(url).netloc} cannot be asked ({type(error).__name__})"
             )
+        spent = answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
+        if answer.status_code == 403 and spent:
+            return Refusal(kind="busy", words="GitHub asks us to wait", status=403, retry_after=60.0)
         if answer.status_code in (401, 403):
             return Refusal(
                 kind="forbidden", words="GitHub no longer accepts this sign-in", status=answer.status_code

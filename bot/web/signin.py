@@ -15,6 +15,7 @@ from bot.web.cookies import challenge, onward
 from bot.web.problems import Problem
 
 router = APIRouter(include_in_schema=False)
+NO_APP = "no GitHub App is set up yet; an operator opens /setup first"
 CALLBACK = "/sign-in/github/callback"
 
 Place = Annotated[str, Query(max_length=2000, alias="next")]
@@ -24,10 +25,12 @@ Place = Annotated[str, Query(max_length=2000, alias="next")]
 async def to_github(request: Request, context: Context, place: Place = "/") -> Response:
     """Send the browser to GitHub, with state and PKCE in a signed cookie."""
     if context.identity is None:
-        raise Problem(503, "no GitHub App is set up yet; an operator opens /setup first", code="no-app")
+        raise Problem(503, NO_APP, code="no-app")
     response = RedirectResponse("/", 303)
     underway = cookies_of(request).depart(response, onward(place), context.now())
     address = context.identity.authorise_url(underway.state, challenge(underway.verifier), _callback(context))
+    if isinstance(address, Refusal):
+        raise Problem(503, NO_APP, code="no-app")
     response.headers["location"] = address
     return response
 

@@ -37,7 +37,7 @@ class PeopleOfGitHub:
         self.refusal: Refusal | None = None
         self.asked = 0
 
-    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str:
+    def authorise_url(self, state: str, challenge: str, redirect_uri: str) -> str | Refusal:
         query = {"state": state, "code_challenge": challenge, "redirect_uri": redirect_uri}
         return f"https://github.com/login/oauth/authorize?{urlencode(query)}"
 
