@@ -140,7 +140,9 @@ def build(
     )  # fmt: skip
     identity = None  # the single user of a machine has a start link instead
     if not settings.local:
-        identity = GitHubIdentity(settings.github_api_url, settings.github_url, lambda: client.credentials, transport)
+        identity = GitHubIdentity(
+            settings.github_api_url, settings.github_url, lambda: client.credentials, transport
+        )
     return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, identity)
 
 

@@ -47,7 +47,9 @@ def settings(hub: GitHub, app: App, tmp_path: Path) -> Settings:
 def identity(hub: GitHub, settings: Settings) -> GitHubIdentity:
     """The real thing before the embedded GitHub."""
     credentials = Credentials.of(settings)
-    return GitHubIdentity(settings.github_api_url, settings.github_url, lambda: credentials, httpx.ASGITransport(hub.app))
+    return GitHubIdentity(
+        settings.github_api_url, settings.github_url, lambda: credentials, httpx.ASGITransport(hub.app)
+    )
 
 
 async def test_somebody_signs_in_and_sees_their_repository(
