@@ -10,6 +10,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from bot.flow.seen import fingerprint
+from bot.model.job import JobSpec
 from bot.model.run import Run, RunStatus, Session, Trigger, TriggerKind
 from bot.store import ledger, runs
 from bot.store.sql import change, insert_new
@@ -68,12 +69,17 @@ def _give_up(db: Db, run: Run, now: datetime) -> None:
         _tell(db, run, "paused", now)
 
 
+def budget_reached(db: Db, run: Run, now: datetime) -> None:
+    """Say once a run that money was the reason to stop."""
+    _tell(db, run, "budget", now)
+
+
 def _tell(db: Db, run: Run, event: str, now: datetime) -> None:
     """Put a word for each channel of the job that wants it into the outbox."""
-    for place, wish in enumerate(run.spec.get("notify") or ()):
-        if event in wish.get("on", ()) and not run.dry_run:
-            body = {"to": wish["to"], "target": wish.get("target"), "run": run.id, "event": event}
-            tell(db, f"run-{run.id}-{event}-{place}", wish["to"], event, body, now, run=run)
+    for place, wish in enumerate(JobSpec.model_validate(run.spec).notify if run.spec.get("notify") else ()):
+        if event in wish.on and not run.dry_run:
+            body = {"to": wish.to, "target": wish.target, "run": run.id, "event": event}
+            tell(db, f"run-{run.id}-{event}-{place}", wish.to, event, body, now, run=run)
     if run.status.final and run.status is not RunStatus.skipped and event == run.status.value:
         tell(db, f"run-{run.id}-job.completed", "webhook", "job.completed", {"run": run.id}, now, run=run)
 

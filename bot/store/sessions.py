@@ -108,7 +108,15 @@ def admit(
             case Reserved(answer="wait", words=why):
                 change(db, sa.update(Sessions).where(col(Sessions.id) == session.id).values(reason=why))
             case Reserved(words=why):
-                finish(db, int(session.id or 0), session.attempt, SessionStatus.skipped, now, reason=why)
+                finish(
+                    db,
+                    int(session.id or 0),
+                    session.attempt,
+                    SessionStatus.skipped,
+                    now,
+                    reason=why,
+                    failure="budget",
+                )
     return admitted
 
 
@@ -290,6 +298,10 @@ def _enter(db: Db, session: Session, now: datetime) -> None:
     run = runs.get(db, session.run_id)
     if run is None or run.dry_run:
         return
+    if session.failure == "budget":
+        from bot.store.aftermath import budget_reached
+
+        budget_reached(db, run, now)
     if session.status.done:
         ledger.done(db, session.job_id, session.number, session.saw or {}, session.run_id, session.id, now)
     elif session.status in (SessionStatus.failed, SessionStatus.timeout):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from bot.engine import build
 from bot.engine.worker import Worker
@@ -18,6 +19,7 @@ from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import Run, RunStatus, SessionStatus, Trigger, TriggerKind
 from bot.store import jobs, repositories, runs, sessions
 from bot.store.database import Database
+from bot.store.tables import Outbox
 from tests.fakes import HandClock, MemoryGitHub, NoSources, ScriptedAgent
 
 pytestmark = pytest.mark.xdist_group("engine")
@@ -349,3 +351,26 @@ async def test_secrets_and_token_shapes_never_reach_a_transcript(bench: Bench) -
     (session,) = bench.database.read_now(sessions.of_run, run.id)
     said = str(bench.database.read_now(sessions.transcript, session.id))
     assert "the key is [redacted] and [redacted]" in said
+
+
+async def test_a_spent_budget_is_a_reason_and_is_told_once(bench: Bench) -> None:
+    """What a run may spend ends its sessions with a reason; nothing failed, and the channel hears it once."""
+    for _ in range(3):
+        bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage", says="Seen.", cost=0.9)
+    limits = {"budget": {"session": 1, "run": 1.5, "day": 20}, "concurrency": 1}
+    job = bench.job(limits=limits, notify=[{"to": "slack"}])
+    bench.clock.move(minutes=1)
+    (run,) = await bench.ended(job)
+    assert (run.status, run.items_processed, run.items_failed) == (RunStatus.completed, 1, 0)
+    assert run.cost == pytest.approx(0.9)
+    reasons = {
+        s.reason
+        for s in bench.database.read_now(sessions.of_run, run.id)
+        if s.status is SessionStatus.skipped
+    }
+    assert reasons == {"the budget of run 1 is $1.5: $0.90 is spent and a session may need $1"}
+    told = bench.database.read_now(
+        lambda db: [row.event for row in db.exec(select(Outbox)) if row.channel == "slack"]
+    )
+    assert told == ["budget"]
