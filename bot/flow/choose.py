@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -65,14 +66,18 @@ async def choose(run_id: int, crew: Choosers) -> Choice:
 
 
 def rules_of(spec: JobSpec, place: Place) -> Rules:
-    """What of the job decides."""
+    """What of the job decides; who asks for one item by hand insists on it."""
     insist = place.run.number is not None and place.run.trigger in BY_HAND
+    return replace(rules_of_spec(spec), insist=insist)
+
+
+def rules_of_spec(spec: JobSpec) -> Rules:
+    """What of the job decides when nobody insists."""
     return Rules(
         again=spec.again_rule,
         max_items=spec.max_items,
         attempts=spec.limits.attempts,
         sorted_by_filter="sort:" in (spec.query or "").casefold(),
-        insist=insist,
     )
 
 

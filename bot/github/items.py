@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,12 +46,19 @@ class _Hunt:
         return filters.compile(query, now=self.now, me=self.me, teams=self.teams, repository=self.facts)
 
 
+Shuffled = Callable[[RepositoryRef], Awaitable[datetime | None]]
+"""When labels, milestones or items of a repository last changed in a way that updates no item."""
+
+
 class GitHubTracker:
     """Reads issues and pull requests through one client."""
 
-    def __init__(self, client: Client, memory: Memory | None = None) -> None:
+    def __init__(
+        self, client: Client, memory: Memory | None = None, shuffled: Shuffled | None = None
+    ) -> None:
         self.client = client
         self.memory = memory or Memory()
+        self.shuffled = shuffled
 
     async def matching(
         self,
@@ -99,6 +106,25 @@ class GitHubTracker:
                 return rest
             rows = rows + rest
         return rows[-most:] if most > 0 else []
+
+    async def explain(
+        self, repository: RepositoryRef, query: str, target: Target, now: datetime, number: int
+    ) -> tuple[bool | None, str, Item] | Refusal:
+        """Whether one item matches, by which terms, and the item; facts are fetched where the answer turns on them."""
+        hunt = await self._hunt(repository, query, target, now)
+        if isinstance(hunt, Refusal):
+            return hunt
+        row = await self._whole(hunt.enricher, number)
+        if isinstance(row, Refusal):
+            return row
+        matcher = hunt.matcher(hunt.query)
+        for _ in range(3):
+            if matcher.test(row) is not None:
+                break
+            busy = await hunt.enricher.add([(row, matcher.needs(row))])
+            if busy is not None:
+                return busy
+        return matcher.test(row), str(filters.explain(matcher, row)), Item.of(row)
 
     # ── the steps of a hunt ──────────────────────────────────────────────────────────────────────
 
@@ -180,6 +206,9 @@ class GitHubTracker:
         """What the plan's calls give, by number; from memory and what changed since, where it can be."""
         key = key_of(hunt.repository, hunt.query.text, hunt.me, plan.calls)
         kept = self.memory.recall(key, hunt.now) if key else None
+        if kept is not None and self.shuffled is not None:
+            at = await self.shuffled(hunt.repository)
+            kept = kept if at is None or at < kept.at else None
         if kept is not None:
             hunt.kept = kept
             return await self._brought_up(hunt, kept)

@@ -1,0 +1,367 @@
+"""Recorded deliveries, worked off: in order for each subject, side by side across subjects, each once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from bot.engine.commands import Commander
+from bot.engine.configuration import Configurator
+from bot.flow import command
+from bot.flow.trigger import Event, decide, is_ancient
+from bot.github.client import Client
+from bot.github.configfiles import touches
+from bot.github.coverage import covered
+from bot.github.remembered import Memory
+from bot.model.happening import (
+    CheckAsked,
+    ChecksDone,
+    Commented,
+    Happening,
+    Installed,
+    ItemEvent,
+    Place,
+    Pushed,
+    Renamed,
+    RepositoryChanged,
+    Selected,
+    Shuffled,
+)
+from bot.model.run import Repository
+from bot.ports import Clock, Refusal
+from bot.store import audit, deliveries, installations, itemlog, jobs, words
+from bot.store.database import Database, Db
+from bot.store.deliveries import Kept
+
+_log = logging.getLogger("roundsman.intake")
+AT_ONCE = 8
+MOST = 200
+TRIES = 6
+JUDGED = frozenset({"pull_request.opened", "pull_request.synchronize", "pull_request.reopened"})
+STRANGER = "we do not look after it"
+
+
+@dataclass
+class Intake:
+    """Works off deliveries. `nudged` is told when there may be something to do for the worker."""
+
+    database: Database
+    clock: Clock
+    client: Client
+    configurator: Configurator
+    commander: Commander
+    memory: Memory
+    executor: str
+    allowed: Sequence[str] = ()
+    nudged: Callable[[], None] | None = None
+    poll: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._wake = asyncio.Event()
+        self._fresh = True
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look at once: a delivery was recorded in this process."""
+        self._wake.set()
+
+    async def turn(self) -> None:
+        """Wait for a nudge or the next look, then begin what waits; for a loop that never ends."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), self.poll)
+        self._wake.clear()
+        await self.begin()
+        await self.commander.conclude()
+
+    async def begin(self) -> int:
+        """Take what waits and begin to work on it; gives how many deliveries were taken."""
+        if self._fresh:  # what an earlier life of this name held and did not handle is ours again
+            await self.database.write(deliveries.release, [self.executor])
+            self._fresh = False
+        if len(self._tasks) >= AT_ONCE:
+            return 0
+        taken = await self.database.write(deliveries.claim, self.executor, MOST)
+        groups: dict[str, list[Kept]] = {}
+        for kept in taken:
+            groups.setdefault(kept.subject or kept.guid, []).append(kept)
+        for group in groups.values():
+            task = asyncio.create_task(self._in_order(group), name=f"deliveries of {group[0].subject}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(taken)
+
+    async def drain(self) -> int:
+        """Work until nothing waits; for `tick` and tests. Gives how many deliveries were handled."""
+        count = 0
+        while (taken := await self.begin()) or self._tasks:
+            count += taken
+            if self._tasks:
+                await asyncio.gather(*self._tasks)
+        await self.commander.conclude()
+        return count
+
+    async def stop(self) -> None:
+        """Let go: what was begun and not handled is taken up again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.database.write(deliveries.release, [self.executor])
+
+    async def _in_order(self, group: list[Kept]) -> None:
+        for kept in group:
+            outcome = await self._patiently(kept)
+            await self.database.write(deliveries.handled, kept.seq, outcome, self.clock.now())
+        if self.nudged is not None:
+            self.nudged()
+
+    async def _patiently(self, kept: Kept) -> str:
+        """Handle one delivery; where GitHub asks us to wait, wait and do it again: everything in it can be done twice."""
+        outcome: str | Refusal = "nothing"
+        for attempt in range(1, TRIES + 1):
+            try:
+                outcome = await self.handle(kept)
+            except Exception as fault:
+                _log.exception("delivery %s met an unforeseen fault", kept.guid)
+                return f"failed: {type(fault).__name__}: {fault}"[:500]
+            if isinstance(outcome, str) or outcome.kind != "busy":
+                break
+            if attempt < TRIES:
+                await self._sleep(min(max(outcome.retry_after, 1.0), 600.0))
+        return outcome if isinstance(outcome, str) else f"failed: {outcome.words}"
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    # ── one delivery ─────────────────────────────────────────────────────────────────────────────
+
+    async def handle(self, kept: Kept) -> str | Refusal:
+        """Do what each of its happenings asks for; says in words what that was."""
+        said: list[str] = []
+        for happening in kept.happenings:
+            outcome = await self._happened(happening, kept)
+            if isinstance(outcome, Refusal):
+                return outcome
+            said.append(outcome)
+        return "; ".join(dict.fromkeys(part for part in said if part)) or "nothing to do"
+
+    async def _happened(self, happening: Happening, kept: Kept) -> str | Refusal:
+        match happening:
+            case Installed():
+                return await self._installed(happening)
+            case Selected():
+                return await self._selected(happening)
+            case Renamed():
+                moved = await self.database.write(
+                    installations.account_renamed, happening.before, happening.account
+                )
+                return f"{happening.before} is now {happening.account}; {moved} repositories moved"
+            case RepositoryChanged():
+                return await self._repository(happening)
+            case Pushed():
+                return await self._pushed(happening)
+            case ItemEvent() | ChecksDone():
+                return await self._event(happening, kept)
+            case Commented():
+                return await self._commented(happening, kept)
+            case CheckAsked():
+                return await self._recheck(happening)
+            case Shuffled():
+                return await self._shuffled(happening)
+            case _:
+                assert_never(happening)
+
+    # ── installations and repositories ───────────────────────────────────────────────────────────
+
+    def _is_allowed(self, account: str) -> bool:
+        return not self.allowed or account.lower() in {name.lower() for name in self.allowed}
+
+    async def _installed(self, told: Installed) -> str | Refusal:
+        now, target = self.clock.now(), f"{told.account} ({told.installation})"
+        self.client.tokens.forget(told.installation)
+        await self.database.write(audit.note, told.by.login, f"installation.{told.action}", target, now)
+        if told.action in ("deleted", "suspend"):
+            end = installations.went if told.action == "deleted" else installations.suspended
+            gone = await self.database.write(end, told.installation, now)
+            return f"{told.account} left; {len(gone)} repositories archived"
+        if not self._is_allowed(told.account):
+            await self.database.write(audit.note, told.by.login, "installation.refused", target, now)
+            return f"refused: {told.account} is not among the accounts this service is for"
+        await self.database.write(
+            installations.came, told.installation, told.account, now, account_type=told.account_type,
+            permissions=told.permissions, events=told.events,
+        )  # fmt: skip
+        if told.action == "unsuspend":
+            return await self.reconcile_installation(told.installation)
+        return await self._join(told.installation, told.repositories)
+
+    async def _join(self, installation: int, places: Sequence[Place]) -> str | Refusal:
+        joined: list[str] = []
+        for place in places:
+            repository = await self.database.write(installations.join, installation, place, self.clock.now())
+            outcome = await self.configurator.apply(repository, by="installation")
+            if isinstance(outcome, Refusal) and outcome.kind == "busy":
+                return outcome
+            joined.append(place.full_name)
+        return f"looking after {', '.join(joined)}" if joined else "no repositories yet"
+
+    async def _selected(self, told: Selected) -> str | Refusal:
+        now = self.clock.now()
+        self.client.tokens.forget(told.installation)
+        if not self._is_allowed(told.account):
+            return f"refused: {told.account} is not among the accounts this service is for"
+        gone = await self.database.write(_leave, told.removed, told.installation, now)
+        outcome = await self._join(told.installation, told.added) if told.added else ""
+        if isinstance(outcome, Refusal):
+            return outcome
+        return "; ".join(part for part in (outcome, f"left {', '.join(gone)}" if gone else "") if part)
+
+    async def reconcile_installation(self, installation: int) -> str | Refusal:
+        """Bring our repositories to what the installation covers now."""
+        places = await covered(self.client, installation)
+        if isinstance(places, Refusal):
+            return places
+        names = {place.full_name.lower() for place in places}
+        ids = {place.github_id for place in places}
+        held = await self.database.read(installations.of_installation, installation)
+        gone = [each for each in held if each.full_name.lower() not in names]
+        gone = [
+            each for each in gone if await self.database.read(installations.github_id, each.id) not in ids
+        ]
+        await self.database.write(installations.leave, gone, self.clock.now())
+        return await self._join(installation, places)
+
+    async def _repository(self, told: RepositoryChanged) -> str | Refusal:
+        known = await self.database.read(installations.found, told.place)
+        if known is None and told.before:
+            before = told.place.model_copy(update={"full_name": told.before, "github_id": None})
+            known = await self.database.read(installations.found, before)
+        if known is None:
+            if told.action in ("transferred", "unarchived") and told.installation is not None:
+                return await self._join(told.installation, [told.place])
+            return STRANGER
+        now = self.clock.now()
+        await self.database.write(
+            audit.note, told.by.login, f"repository.{told.action}", told.place.full_name, now, repository_id=known.id
+        )  # fmt: skip
+        if told.action in ("deleted", "archived"):
+            await self.database.write(installations.leave, [known], now)
+            return f"{known.full_name} is {told.action}; its jobs are archived"
+        moved = await self.database.write(installations.moved, known, told.place, told.installation)
+        if moved.default_branch != known.default_branch:
+            return await self.configurator.apply(moved, by=told.by.login)
+        return f"{known.full_name} is now {moved.full_name}" if told.before else "noted"
+
+    # ── configuration ────────────────────────────────────────────────────────────────────────────
+
+    async def _pushed(self, told: Pushed) -> str | Refusal:
+        repository = await self.database.read(installations.found, told.place)
+        if told.place.full_name.lower().endswith("/.github") and told.branch == told.place.default_branch:
+            outcome = await self._organisation(told)
+            if isinstance(outcome, Refusal) or repository is None:
+                return outcome
+        if repository is None:
+            return STRANGER
+        if told.deleted or told.branch != (told.place.default_branch or repository.default_branch):
+            return "not the default branch"
+        if told.place.default_branch and told.place.default_branch != repository.default_branch:
+            repository = await self.database.write(installations.moved, repository, told.place, None)
+        if told.paths is not None and not any(map(touches, told.paths)):
+            return "it does not touch the configuration"
+        return await self.configurator.apply(repository, by=told.by.login, head=told.head)
+
+    async def _organisation(self, told: Pushed) -> str | Refusal:
+        """The organisation's defaults may have changed: every repository of it is read again."""
+        owner = told.place.full_name.partition("/")[0]
+        for repository in await self.database.read(installations.of_owner, owner):
+            outcome = await self.configurator.apply(repository, by=told.by.login, force=True)
+            if isinstance(outcome, Refusal) and outcome.kind == "busy":
+                return outcome
+        return f"read the configurations of {owner} again"
+
+    async def _recheck(self, told: CheckAsked) -> str | Refusal:
+        if told.app is not None and told.app != self.client.credentials.app_id:
+            return "another App's check"
+        repository = await self.database.read(installations.found, told.place)
+        if repository is None:
+            return STRANGER
+        for number in told.pulls:
+            outcome = await self.configurator.judge(repository, number)
+            if isinstance(outcome, Refusal):
+                return outcome
+        if told.pulls:
+            return "judged again"
+        return await self.configurator.apply(repository, by=told.by.login, head=told.head, force=True)
+
+    async def _shuffled(self, told: Shuffled) -> str:
+        repository = await self.database.read(installations.found, told.place)
+        if repository is None:
+            return STRANGER
+        name = repository.full_name.lower()
+        await self.database.write(words.put, f"shuffled:{name}", told.what, self.clock.now())
+        return f"remembered lists are forgotten: {told.what}"
+
+    # ── items ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _event(self, told: Event, kept: Kept) -> str | Refusal:
+        repository = await self.database.read(installations.found, told.place)
+        if repository is None:
+            return STRANGER
+        if is_ancient(told.at, self.clock.now()):
+            return f"ancient: it happened at {told.at}"
+        if _only_commands(kept):
+            return ""
+        me = await self.client.me()
+        if isinstance(me, Refusal):
+            return me
+        numbers = told.pulls if isinstance(told, ChecksDone) else (told.number,)
+        said: list[str] = []
+        for number in numbers:
+            said += await self.database.write(
+                _fire, repository, told, number, me, kept.guid, self.clock.now()
+            )
+        if isinstance(told, ItemEvent) and told.event in JUDGED:
+            judged = await self.configurator.judge(repository, told.number)
+            if isinstance(judged, Refusal) and judged.kind == "busy":
+                return judged
+        return "; ".join(said) or "no job listens"
+
+    async def _commented(self, told: Commented, kept: Kept) -> str | Refusal:
+        repository = await self.database.read(installations.found, told.place)
+        if repository is None:
+            return STRANGER
+        if is_ancient(told.at, self.clock.now()):
+            return f"ancient: it happened at {told.at}"
+        if not command.read(told.body).commands:
+            return ""
+        me = await self.client.me()
+        if isinstance(me, Refusal):
+            return me
+        return await self.commander.act(told, repository, me, kept.guid)
+
+
+def _only_commands(kept: Kept) -> bool:
+    """Whether a comment says nothing but commands: the commands act, the event does not."""
+    return any(isinstance(each, Commented) and command.read(each.body).alone for each in kept.happenings)
+
+
+def _fire(
+    db: Db, repository: Repository, told: Event, number: int, me: str, guid: str, now: datetime
+) -> list[str]:
+    """Decide and record in one transaction."""
+    every = jobs.jobs_of(db, repository.id)
+    past = itemlog.past_of(db, repository.id, [job.id for job in every], number, now) if told.by.bot else {}
+    fires, held = decide(told, number, every, me, guid, past)
+    said = [itemlog.fire_for_item(db, firing, now) for firing in fires]
+    return said + [f"{each.job.name} did not: {each.reason}" for each in held]
+
+
+def _leave(db: Db, places: Sequence[Place], installation: int, now: datetime) -> list[str]:
+    """Let go of repositories, as far as they are still this installation's."""
+    known = [installations.found(db, place) for place in places]
+    mine = [each for each in known if each is not None and each.installation_id in (None, installation)]
+    return installations.leave(db, mine, now)
