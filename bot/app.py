@@ -16,6 +16,7 @@ from bot.agents.work import Agents
 from bot.contexts import Contexts
 from bot.engine import Worker
 from bot.engine import build as build_worker
+from bot.engine.side import GitHubSide, attach
 from bot.engine.undo import undo_run
 from bot.engine.watch import Watch
 from bot.flow.clock import SystemClock
@@ -27,10 +28,12 @@ from bot.github.publish import GitHubPublisher
 from bot.github.sources import GitHubSources
 from bot.model.item import RepositoryRef
 from bot.ports import Agent, Book, Clock, Refusal, Seat
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
+from bot.store import repositories
 from bot.store.database import Database, connect
 from bot.store.migrate import migrate
 from bot.store.sessions import Caps
+from bot.web.hooks import Hooks
 from bot.web.server import WebContext, create_app
 
 _log = logging.getLogger("roundsman")
@@ -49,6 +52,7 @@ class Roundsman:
     agents: Agents
     worker: Worker
     identity: GitHubIdentity | None = None
+    side: GitHubSide
     start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     async def start(self) -> None:
@@ -66,6 +70,9 @@ class Roundsman:
                 identity=self.identity,
                 tracker=self.tracker,
                 undo=self.undo,
+                parts={
+                    "hooks": Hooks(lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep)
+                },
                 start_token=self.start_token if self.settings.local else None,
             )
         )
@@ -86,15 +93,21 @@ class Roundsman:
 
     async def read_configuration(self, repository: RepositoryRef) -> None:
         """Read the repository's roundsman.yml and keep its jobs."""
+        here = await self.database.write(
+            repositories.ensure_repository, repository.full_name, self.clock.now(), installation_id=repository.installation
+        )  # fmt: skip
+        outcome = await self.side.configurator.apply(here, by="command line")
+        if isinstance(outcome, Refusal):
+            _log.warning("the configuration of %s cannot be read: %s", repository.full_name, outcome.words)
 
     async def poll_configuration(self) -> None:
-        """Read the configuration of every repository this process was told to look after."""
-        for name in self.settings.repositories:
-            await self.read_configuration(RepositoryRef.of(name))
+        """Read the configuration of every repository this process looks after, and what was missed meanwhile."""
+        await self.side.catch_up()
 
     async def stop(self) -> None:
         """End in good order."""
         await self.worker.stop()
+        await self.side.intake.stop()
         await self.agents.close()
         await self.client.close()
         if self.identity is not None:
@@ -144,6 +157,11 @@ def build(
             settings.github_api_url, settings.github_url, lambda: client.credentials, transport
         )
     return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, identity)
+    try:
+        side = attach(worker, database, clock, client, publisher, tracker, settings)
+    except ValueError as error:
+        raise SettingsError(f"{error}; correct it in the environment or .env") from error
+    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, side)
 
 
 def _clone_url(settings: Settings) -> Any:

@@ -38,7 +38,9 @@ class World:
         self.clock = HandClock(MORNING)
         self.github = GitHub(clock=self.clock.now, url="https://github.test")
         self.agent = ScriptedAgent()
-        self.app = self.github.add_app("roundsman")
+        self.app = self.github.add_app(
+            "roundsman", webhook_url="https://rounds.test/webhooks/github", webhook_secret="It's a Secret to Everybody"
+        )  # fmt: skip
         self.roundsman: Roundsman | None = None
         self._read: set[int] = set()
         self._installed: set[str] = set()
@@ -80,7 +82,8 @@ class World:
         """Roundsman starts, or starts again."""
         settings = Settings(
             data_dir=self._folder, database_url=self._url, github_app_id=self.app.id,
-            github_private_key=SecretStr(self.app.private_key), github_api_url=self.github.api_url,
+            github_private_key=SecretStr(self.app.private_key), github_webhook_secret=SecretStr(self.app.webhook_secret or ""),
+            github_api_url=self.github.api_url,
             github_url="https://github.test", public_url="https://rounds.test", poll_seconds=0.05, grace_seconds=0,
             secret_key=SecretStr("k" * 32), slot="slot-0",
         )  # fmt: skip
@@ -89,6 +92,22 @@ class World:
             settings, clock=self.clock, transport=self._judge, agent=self.agent, database=database
         )
         await self.roundsman.start()
+
+    async def hears(self) -> None:
+        """GitHub delivers its webhooks, and everything that follows from them happens."""
+        await self.delivers()
+        await self.settles()
+        assert self.roundsman is not None
+        await self.roundsman.side.intake.drain()
+
+    async def delivers(self) -> None:
+        """GitHub delivers its webhooks; runs they start begin."""
+        assert self.roundsman is not None
+        transport = httpx.ASGITransport(self.roundsman.web())
+        async with httpx.AsyncClient(transport=transport, base_url="https://rounds.test") as client:
+            await self.github.deliver(client)
+        await self.roundsman.side.intake.drain()
+        self.clock.move(seconds=6)
 
     async def dies(self) -> None:
         """The process goes down in the middle of whatever it does."""

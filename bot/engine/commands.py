@@ -306,6 +306,8 @@ class Commander:
         for run in fresh:
             if await self._concluded(run):
                 done.add(run.id)
+        if not asked:
+            await self._pass_over(after)
         if not fresh:
             return 0
         while asked and asked[0].id in done:
@@ -315,6 +317,14 @@ class Commander:
             words.put, WATERMARK, {"after": after, "done": sorted(done)}, self.clock.now()
         )
         return len(fresh)
+
+    async def _pass_over(self, after: int) -> None:
+        """Where nobody asked for anything, do not look through the same runs again."""
+        newest = await self.database.read(itemlog.newest_run)
+        if newest - after > 500:
+            await self.database.write(
+                words.put, WATERMARK, {"after": newest - 100, "done": []}, self.clock.now()
+            )
 
     async def _concluded(self, run: Run) -> bool:
         """React for one run; False where GitHub asks us to come back."""

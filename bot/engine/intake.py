@@ -17,7 +17,6 @@ from bot.flow.trigger import Event, decide, is_ancient
 from bot.github.client import Client
 from bot.github.configfiles import touches
 from bot.github.coverage import covered
-from bot.github.remembered import Memory
 from bot.model.happening import (
     CheckAsked,
     ChecksDone,
@@ -55,7 +54,6 @@ class Intake:
     client: Client
     configurator: Configurator
     commander: Commander
-    memory: Memory
     executor: str
     allowed: Sequence[str] = ()
     nudged: Callable[[], None] | None = None
@@ -83,7 +81,7 @@ class Intake:
         if self._fresh:  # what an earlier life of this name held and did not handle is ours again
             await self.database.write(deliveries.release, [self.executor])
             self._fresh = False
-        if len(self._tasks) >= AT_ONCE:
+        if len(self._tasks) >= AT_ONCE or not await self.database.read(deliveries.waiting):
             return 0
         taken = await self.database.write(deliveries.claim, self.executor, MOST)
         groups: dict[str, list[Kept]] = {}
@@ -245,6 +243,8 @@ class Intake:
                 return await self._join(told.installation, [told.place])
             return STRANGER
         now = self.clock.now()
+        if told.installation is not None:
+            self.client.tokens.forget(told.installation)
         await self.database.write(
             audit.note, told.by.login, f"repository.{told.action}", told.place.full_name, now, repository_id=known.id
         )  # fmt: skip
@@ -307,10 +307,29 @@ class Intake:
 
     # ── items ────────────────────────────────────────────────────────────────────────────────────
 
+    async def _ours(self, place: Place, kept: Kept) -> Repository | Refusal | None:
+        """The repository of an event; one that is really ours and not known yet is taken in on the way."""
+        known = await self.database.read(installations.found, place)
+        if (
+            known is not None
+            or kept.installation_id is None
+            or not self._is_allowed(place.full_name.partition("/")[0])
+        ):
+            return known
+        answer = await self.client.as_app("GET", f"/repos/{place.full_name}/installation")
+        if isinstance(answer, Refusal):
+            return answer if answer.kind == "busy" else None
+        if answer.object.get("id") != kept.installation_id or answer.object.get("suspended_at"):
+            return None
+        joined = await self._join(kept.installation_id, [place])
+        if isinstance(joined, Refusal):
+            return joined
+        return await self.database.read(installations.found, place)
+
     async def _event(self, told: Event, kept: Kept) -> str | Refusal:
-        repository = await self.database.read(installations.found, told.place)
-        if repository is None:
-            return STRANGER
+        repository = await self._ours(told.place, kept)
+        if repository is None or isinstance(repository, Refusal):
+            return repository or STRANGER
         if is_ancient(told.at, self.clock.now()):
             return f"ancient: it happened at {told.at}"
         if _only_commands(kept):
@@ -328,12 +347,13 @@ class Intake:
             judged = await self.configurator.judge(repository, told.number)
             if isinstance(judged, Refusal) and judged.kind == "busy":
                 return judged
+            said.append(judged.words if isinstance(judged, Refusal) else judged)
         return "; ".join(said) or "no job listens"
 
     async def _commented(self, told: Commented, kept: Kept) -> str | Refusal:
-        repository = await self.database.read(installations.found, told.place)
-        if repository is None:
-            return STRANGER
+        repository = await self._ours(told.place, kept)
+        if repository is None or isinstance(repository, Refusal):
+            return repository or STRANGER
         if is_ancient(told.at, self.clock.now()):
             return f"ancient: it happened at {told.at}"
         if not command.read(told.body).commands:

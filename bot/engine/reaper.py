@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.engine.durable import Durable
 from bot.engine.liveness import Liveness
 from bot.model.run import RunStatus, SessionStatus
-from bot.store import executors, runs, sessions
+from bot.store import deliveries, executors, runs, sessions
 from bot.store.database import Database, Db
 
 _log = logging.getLogger("roundsman.reaper")
@@ -18,10 +18,12 @@ _log = logging.getLogger("roundsman.reaper")
 async def reap(database: Database, durable: Durable, liveness: Liveness, now: datetime) -> int:
     """Adopt what dead executors left; gives how many workflows were taken over."""
     holders = await database.read(executors.holders)
+    holders = sorted({*holders, *await database.read(deliveries.holders)})
     dead = await asyncio.to_thread(liveness.dead, holders)
     if not dead:
         return 0
     await database.write(runs.release, dead)
+    await database.write(deliveries.release, dead)
     taken = await durable.adopt(dead) if durable.running else 0
     if durable.running:
         await _mend(database, durable, dead, now)

@@ -32,6 +32,7 @@ PERMISSIONS: Mapping[Need, Mapping[str, str]] = {
 FRESH = timedelta(minutes=5)
 """How long before its end a token is no longer used: a request may wait, a fetch may take a while."""
 JWT_LIFE = timedelta(minutes=9)
+GONE_FOR = timedelta(seconds=60)
 SKEW_MARGIN = timedelta(seconds=60)
 
 
@@ -67,6 +68,7 @@ class Tokens:
         self._as_app = as_app
         self._jwt: tuple[str, datetime] | None = None
         self._kept: dict[Key, Token] = {}
+        self._gone: dict[Key, tuple[Refusal, datetime]] = {}
         self._minting: dict[tuple[int, Key], asyncio.Lock] = {}
         self._held: dict[int, tuple[Mapping[str, str], datetime]] = {}
 
@@ -100,7 +102,7 @@ class Tokens:
     async def of(self, installation: int, repository: str | None, need: Need) -> Token | Refusal:
         """A token for one repository (its bare name; None for all) that may do what `need` says."""
         key = (installation, repository.lower() if repository else None, need)
-        kept = self._good(key)
+        kept = self._good(key) or self._known_gone(key)
         if kept is not None:
             return kept
         async with self._minting.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock()):
@@ -111,6 +113,8 @@ class Tokens:
             if isinstance(minted, Token):
                 self._forget_old()
                 self._kept[key] = minted
+            elif minted.kind == "gone":
+                self._gone[key] = (minted, self.clock.now())
             return minted
 
     def drop(self, token: Token) -> None:
@@ -120,7 +124,13 @@ class Tokens:
     def forget(self, installation: int) -> None:
         """Drop what is kept of an installation: it is gone, suspended, or was granted something else."""
         self._kept = {key: kept for key, kept in self._kept.items() if key[0] != installation}
+        self._gone = {key: gone for key, gone in self._gone.items() if key[0] != installation}
         self._held.pop(installation, None)
+
+    def _known_gone(self, key: Key) -> Refusal | None:
+        """A repository we were refused a moment ago is not asked for again and again."""
+        gone = self._gone.get(key)
+        return gone[0] if gone and self.clock.now() - gone[1] < GONE_FOR else None
 
     def _good(self, key: Key) -> Token | None:
         kept = self._kept.get(key)
@@ -129,6 +139,7 @@ class Tokens:
     def _forget_old(self) -> None:
         now = self.clock.now() + self.skew
         self._kept = {key: kept for key, kept in self._kept.items() if now < kept.ends_at - FRESH}
+        self._gone = {key: gone for key, gone in self._gone.items() if now - gone[1] < GONE_FOR}
         if len(self._minting) > 1000:
             self._minting = {k: lock for k, lock in self._minting.items() if lock.locked()}
 

@@ -104,3 +104,8 @@ def asked_by_comment(db: Session, after: int, limit: int = 50) -> list[Run]:
         .limit(limit)
     )
     return [Run.model_validate(row) for row in rows]
+
+
+def newest_run(db: Session) -> int:
+    """The id of the newest run, 0 before the first."""
+    return int(db.exec(select(sa.func.max(Runs.id))).one() or 0)

@@ -24,6 +24,11 @@ def get(db: Session, name: str) -> Any:
     return db.exec(select(Words.value).where(Words.name == name)).first()
 
 
+def since(db: Session, name: str) -> datetime | None:
+    """When a fact was last kept."""
+    return db.exec(select(Words.at).where(Words.name == name)).first()
+
+
 def forget(db: Session, name: str) -> None:
     """Drop a fact."""
     change(db, sa.delete(Words).where(col(Words.name) == name))

@@ -1,0 +1,64 @@
+"""The GitHub side of a process: deliveries, configuration, commands, what was missed; put together and hung on its worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.engine.commands import Commander
+from bot.engine.configuration import Configurator
+from bot.engine.intake import Intake
+from bot.engine.reconcile import Reconciler
+from bot.engine.worker import Worker
+from bot.github.client import Client
+from bot.github.items import GitHubTracker, Shuffled
+from bot.model.item import RepositoryRef
+from bot.ports import Clock, Publisher
+from bot.settings import Settings
+from bot.store import words
+from bot.store.database import Database
+from bot.store.recorder import Recorder
+
+RECONCILE_EVERY = 60.0
+"""Seconds between looks for missed deliveries, or for changed configuration where there are no webhooks."""
+
+
+@dataclass
+class GitHubSide:
+    """The parts, for doors and tests."""
+
+    intake: Intake
+    configurator: Configurator
+    commander: Commander
+    reconciler: Reconciler
+    recorder: Recorder
+
+    async def catch_up(self) -> None:
+        """Look for what was missed and work off everything that waits."""
+        await self.reconciler.look()
+        await self.intake.drain()
+
+
+def attach(
+    worker: Worker, database: Database, clock: Clock, client: Client, publisher: Publisher, tracker: GitHubTracker,
+    settings: Settings,
+) -> GitHubSide:  # fmt: skip
+    """Build the GitHub side and let the worker's loops drive it; raises ValueError for ceilings that cannot be read."""
+    configurator = Configurator(database, clock, client, publisher, tracker, settings)
+    commander = Commander(database, clock, client, publisher, tracker, settings.base_url)
+    intake = Intake(
+        database, clock, client, configurator, commander, worker.executor, settings.allowed_accounts, worker.nudge,
+        settings.poll_seconds,
+    )  # fmt: skip
+    reconciler = Reconciler(database, clock, client, intake, settings)
+    tracker.shuffled = _shuffled(database)
+    worker.chores["deliveries"] = (0.0, intake.turn)
+    worker.chores["reconcile"] = (RECONCILE_EVERY, reconciler.look)
+    return GitHubSide(intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake))
+
+
+def _shuffled(database: Database) -> Shuffled:
+    async def at(repository: RepositoryRef) -> datetime | None:
+        return await database.read(words.since, f"shuffled:{repository.full_name.lower()}")
+
+    return at
