@@ -50,6 +50,16 @@ async def test_every_page_says_what_it_is_for(lived: House) -> None:
             assert not INLINE.search(answer.text), address
 
 
+async def test_every_form_carries_the_token_of_the_session(lived: House) -> None:
+    """Without script a form is accepted by the field it carries."""
+    ada = await lived.person("ada", "maintain")
+    token = await lived.csrf(ada)
+    text = (await ada.get("/acme/shop")).text
+    assert set(re.findall(r'name="csrf" value="([^"]*)"', text)) == {token}
+    del ada.headers["X-CSRF-Token"]
+    assert (await ada.post("/acme/shop/jobs/morning-triage/pause", data={"csrf": token})).status_code == 303
+
+
 async def test_text_of_strangers_never_acts(house: House) -> None:
     """Titles, reasons, descriptions and transcripts are shown, not run."""
     evil = '<script>alert(1)</script><img src=x onerror="alert(2)">'

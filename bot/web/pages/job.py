@@ -40,7 +40,8 @@ def in_words(query: str | None, target: str) -> str:
     """A filter in words, with the kind its target implies; nothing where it has faults."""
     kind = {"issues": "is:issue", "prs": "is:pr"}.get(target, "")
     try:
-        return filters.describe(f"{kind} ({query})") if query else ""
+        whole = f"{kind} ({query})" if " OR " in (query or "") else f"{kind} {query}"
+        return filters.describe(whole) if query else ""
     except filters.QueryError:
         return ""
 
