@@ -51,8 +51,8 @@ class Roundsman:
     publisher: GitHubPublisher
     agents: Agents
     worker: Worker
-    identity: GitHubIdentity | None = None
     side: GitHubSide
+    identity: GitHubIdentity | None = None
     start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     async def start(self) -> None:
@@ -156,12 +156,11 @@ def build(
         identity = GitHubIdentity(
             settings.github_api_url, settings.github_url, lambda: client.credentials, transport
         )
-    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, identity)
     try:
         side = attach(worker, database, clock, client, publisher, tracker, settings)
     except ValueError as error:
         raise SettingsError(f"{error}; correct it in the environment or .env") from error
-    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, side)
+    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, side, identity)
 
 
 def _clone_url(settings: Settings) -> Any:
