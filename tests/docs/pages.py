@@ -18,6 +18,7 @@ from bot.flow.schema import reference
 from bot.settings import Settings
 from filters.qualifiers import FIELD, ROWS, Qualifier
 from filters.verdict import Facet
+from tests.docs.api_page import api_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTE = "<!-- Written by `make reference` from the program; a test keeps it current. -->"
@@ -229,6 +230,7 @@ def _cell(text: str) -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "cli.md": cli_page,
+    "api.md": lambda: api_page(NOTE),
     "qualifiers.md": qualifier_table,
     "commands.md": commands.docs.reference,
     "job-reference.md": reference,
