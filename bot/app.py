@@ -29,8 +29,9 @@ from bot.github.sources import GitHubSources
 from bot.model.item import RepositoryRef
 from bot.ports import Agent, Book, Clock, Refusal, Seat
 from bot.settings import Settings, SettingsError
-from bot.store import repositories
+from bot.store import indexed, repositories
 from bot.store.database import Database, connect
+from bot.store.indexed import KeptItems
 from bot.store.migrate import migrate
 from bot.store.sessions import Caps
 from bot.web.hooks import Hooks
@@ -133,7 +134,7 @@ def build(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = database or open_database(settings)
     client = Client(settings, clock, async_transport=transport)
-    tracker, publisher = GitHubTracker(client), GitHubPublisher(client)
+    tracker, publisher = GitHubTracker(client, KeptItems(database)), GitHubPublisher(client)
     agents = agents_of(settings, _token_of(client))
     sources = GitHubSources(client, tracker, Contexts(settings, clock).read)
 
@@ -156,6 +157,7 @@ def build(
         identity = GitHubIdentity(
             settings.github_api_url, settings.github_url, lambda: client.credentials, transport
         )
+    worker.chores["index"] = (3600.0, lambda: database.write(indexed.purge, clock.now() - 2 * indexed.OLD))
     try:
         side = attach(worker, database, clock, client, publisher, tracker, settings)
     except ValueError as error:

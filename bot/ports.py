@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict
 
 from bot.model.agent import AgentEnd, Event, Patch, SessionRequest
+from bot.model.index import IndexMark, KeptList, Row
 from bot.model.item import Item, RepositoryRef, Target
 from bot.model.job import JobSpec
 from bot.model.outcome import Action
@@ -84,6 +85,42 @@ class Tracker(Protocol):
         self, repository: RepositoryRef, number: int, most: int
     ) -> Sequence[dict[str, Any]] | Refusal:
         """Fetch the newest `most` comments, oldest first."""
+        ...
+
+
+class IndexedItems(Protocol):
+    """A repository's items as earlier fires left them: what its lists gave, and what was updated since."""
+
+    async def mark(self, repository: str) -> IndexMark | None:
+        """How fresh the index of `owner/name` is; None where there is none."""
+        ...
+
+    async def begin(self, repository: str, mark: IndexMark, rows: Sequence[Row]) -> None:
+        """Forget what is held of the repository, and begin with these rows."""
+        ...
+
+    async def add(
+        self,
+        repository: str,
+        generation: str,
+        rows: Sequence[Row],
+        *,
+        unsure: str,
+        since: str | None = None,
+        lists: Sequence[KeptList] = (),
+    ) -> bool:
+        """Put rows in where none is newer, and move the watermark; False where the index has begun anew meanwhile.
+
+        Rows updated at `unsure` or later may have changed again within their second: nothing learnt of them is kept.
+        """
+        ...
+
+    async def rows(self, repository: str, generation: str, *, is_open: bool) -> list[Row] | None:
+        """All rows, or the open ones, free to be added to; None where the index has begun anew meanwhile."""
+        ...
+
+    async def drop(self, repository: str, number: int) -> None:
+        """Take out an item that is no more."""
         ...
 
 

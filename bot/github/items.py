@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import filters
+from bot.flow.indexed import holds, is_current, kept_lists, onward, told_by, watermark
 from bot.github.client import Client
 from bot.github.enrich import Enricher, merge
-from bot.github.remembered import Memory, Remembered, key_of
+from bot.github.remembered import Memory
+from bot.model.index import IndexMark, KeptList
 from bot.model.item import Item, RepositoryRef, Target
-from bot.ports import Found, Refusal
+from bot.ports import Found, IndexedItems, Refusal
 from filters import Facet
 
 Row = dict[str, Any]
@@ -39,7 +42,12 @@ class _Hunt:
     requests: int = 0
     examined: int = 0
     milestones: dict[str, int] | None = None
-    kept: Remembered | None = None
+    began: datetime | None = None
+    """GitHub's clock at the first page of a list."""
+    generation: str | None = None
+    """The life of the index that what is learnt belongs to."""
+    indexed: bool = False
+    """Whether the rows come from the index."""
 
     def matcher(self, query: filters.Query) -> filters.Matcher:
         """The query made ready for this moment."""
@@ -51,13 +59,13 @@ Shuffled = Callable[[RepositoryRef], Awaitable[datetime | None]]
 
 
 class GitHubTracker:
-    """Reads issues and pull requests through one client."""
+    """Reads issues and pull requests through one client; what it has read stays in the index."""
 
     def __init__(
-        self, client: Client, memory: Memory | None = None, shuffled: Shuffled | None = None
+        self, client: Client, index: IndexedItems | None = None, shuffled: Shuffled | None = None
     ) -> None:
         self.client = client
-        self.memory = memory or Memory()
+        self.index: IndexedItems = index or Memory()
         self.shuffled = shuffled
 
     async def matching(
@@ -82,13 +90,15 @@ class GitHubTracker:
         rows = await self._fetch(hunt, plan)
         if isinstance(rows, Refusal):
             return rows
-        # What was remembered and brought up to date has not been through the list's own conditions.
-        left = plan.residual if hunt.kept is None else hunt.query
+        # What the index holds has not been through the list's own conditions.
+        left = hunt.query if hunt.indexed else plan.residual
         return await self._sift(hunt, rows, left, discussed=discussed)
 
     async def item(self, repository: RepositoryRef, number: int) -> Item | Refusal:
         """Fetch one item as it is now; a pull request carries its `/pulls` fields."""
         row = await self._whole(Enricher(self.client, repository), number)
+        if isinstance(row, Refusal) and row.kind == "gone":
+            await self.index.drop(repository.full_name, number)
         return row if isinstance(row, Refusal) else Item.of(row)
 
     async def comments(
@@ -203,15 +213,14 @@ class GitHubTracker:
         )  # fmt: skip
 
     async def _fetch(self, hunt: _Hunt, plan: filters.Plan) -> list[Row] | Refusal:
-        """What the plan's calls give, by number; from memory and what changed since, where it can be."""
-        key = key_of(hunt.repository, hunt.query.text, hunt.me, plan.calls)
-        kept = self.memory.recall(key, hunt.now) if key else None
-        if kept is not None and self.shuffled is not None:
-            at = await self.shuffled(hunt.repository)
-            kept = kept if at is None or at < kept.at else None
-        if kept is not None:
-            hunt.kept = kept
-            return await self._brought_up(hunt, kept)
+        """What the plan's calls give, by number; from the index and what changed since, where it holds them."""
+        lists = kept_lists(hunt.query, plan.calls)
+        mark = await self._mark(hunt) if lists else None
+        if lists and mark and holds(mark, lists):
+            kept = await self._brought_up(hunt, mark, lists)
+            if kept is not None:
+                return kept
+            mark = None
         rows: dict[int, Row] = {}
         for call in plan.calls:
             listed = await self._listed(hunt, call)
@@ -222,37 +231,78 @@ class GitHubTracker:
                 return listed
             for row in listed:
                 rows.setdefault(int(row["number"]), row)
-        if key is None:
-            return list(rows.values())
-        pulls = any(call.kind == "rest_list_pulls" for call in plan.calls)
-        fresh = Remembered(rows, hunt.now, hunt.at, pulls)
-        self.memory.keep(key, fresh)
-        return fresh.copies()
+        if lists:
+            await self._keep(hunt, mark, lists, list(rows.values()))
+        return [dict(row) for row in rows.values()]
 
-    async def _brought_up(self, hunt: _Hunt, kept: Remembered) -> list[Row] | Refusal:
-        """Fetch what was updated since: a 304 under the same token, a page of one otherwise, where nothing was."""
-        params = {
-            "state": "all",
-            "since": kept.since,
-            "sort": "updated",
-            "direction": "asc",
-            "per_page": 100,
-        }
-        answer = await self.client.get(hunt.repository, "issues", params=params, conditional=True)
-        hunt.requests += 1
-        if isinstance(answer, Refusal):
-            return answer
-        if answer.unchanged:
-            return kept.copies()
-        changed = answer.rows
-        if answer.next is not None:
-            rest = await self.client.rows(hunt.repository, "issues", params=params | {"page": 2})
-            if isinstance(rest, Refusal):
-                return rest
-            hunt.requests += -(-len(rest) // 100)
-            changed = changed + rest
-        kept.take(changed, answer.at)
-        return kept.copies()
+    async def _mark(self, hunt: _Hunt) -> IndexMark | None:
+        """The repository's index, where it is young and nothing happened that updates no item."""
+        mark = await self.index.mark(hunt.repository.full_name)
+        if mark is None:
+            return None
+        shuffled = await self.shuffled(hunt.repository) if self.shuffled else None
+        return mark if is_current(mark, hunt.now, shuffled) else None
+
+    async def _keep(
+        self, hunt: _Hunt, mark: IndexMark | None, lists: Sequence[KeptList], rows: list[Row]
+    ) -> None:
+        """Put a list that was read whole into the index, or begin one with it."""
+        name, looked = hunt.repository.full_name, hunt.began or hunt.now
+        if mark is not None:
+            added = await self.index.add(
+                name, mark.generation, rows, unsure=watermark(looked), lists=tuple(lists)
+            )
+            hunt.generation = mark.generation if added else None
+            return
+        hunt.generation = secrets.token_hex(8)
+        fresh = IndexMark(
+            generation=hunt.generation, begun_at=hunt.now, since=watermark(looked), lists=tuple(lists)
+        )
+        await self.index.begin(name, fresh, rows)
+
+    async def _brought_up(
+        self, hunt: _Hunt, mark: IndexMark, lists: Sequence[KeptList]
+    ) -> list[Row] | Refusal | None:
+        """The index's rows once what was updated since is in it; None where it has begun anew meanwhile.
+
+        Where nothing was, that is one request: a 304 under the same token, else a page that tells nothing new.
+        """
+        changed = await self._updated(hunt, mark.since)
+        if isinstance(changed, Refusal):
+            return changed
+        name = hunt.repository.full_name
+        if changed:
+            since = onward(mark.since, changed, hunt.at)
+            unsure = watermark(hunt.at)
+            if not await self.index.add(name, mark.generation, changed, unsure=unsure, since=since):
+                return None
+        is_open = all(("state", "open") in each.conditions for each in lists)
+        rows = await self.index.rows(name, mark.generation, is_open=is_open)
+        hunt.generation, hunt.indexed = mark.generation, rows is not None
+        return None if rows is None else [row for row in rows if told_by(row, lists)]
+
+    async def _updated(self, hunt: _Hunt, since: str) -> list[Row] | Refusal:
+        """Everything updated since, oldest first. Each page begins where the last one ended: what is updated while
+        we read moves to the end, and must not push another item over the edge of a page."""
+        found: list[Row] = []
+        page = 1
+        for _ in range(TALLEST):
+            params: dict[str, Any] = {
+                "state": "all", "since": since, "sort": "updated", "direction": "asc", "per_page": 100,
+            } | ({"page": page} if page > 1 else {})  # fmt: skip
+            answer = await self.client.get(
+                hunt.repository, "issues", params=params, conditional=not found and page == 1
+            )
+            hunt.requests += 1
+            if isinstance(answer, Refusal):
+                return answer
+            hunt.at = answer.at
+            found += answer.rows
+            if answer.next is None or not answer.rows:
+                break
+            last = str(answer.rows[-1].get("updated_at") or "")
+            since, page = (last, 1) if last > since else (since, page + 1)
+        return found
 
     async def _listed(self, hunt: _Hunt, call: filters.Call) -> list[Row] | Refusal:
         """All pages of one call, as far as its stop rule says."""
@@ -264,6 +314,7 @@ class GitHubTracker:
             if isinstance(page, Refusal):
                 return page
             hunt.at = page.at
+            hunt.began = hunt.began or page.at
             held = page.object.get("items") if call.kind == "search" else page.json
             rows = [row for row in held or () if isinstance(row, dict) and isinstance(row.get("number"), int)]
             found += rows
@@ -305,9 +356,10 @@ class GitHubTracker:
         """Give matching pull requests their heads, and where asked for the comment counts the pull list lacks."""
         lacking = [row for row in matched if "pull_request" in row and "head" not in row]
         busy = await hunt.enricher.pulls(lacking)
-        if hunt.kept is not None:
-            for row in lacking:
-                hunt.kept.learn(row)
+        if hunt.generation is not None and lacking:
+            learnt = [row for row in lacking if "head" in row]
+            name = hunt.repository.full_name
+            await self.index.add(name, hunt.generation, learnt, unsure=watermark(hunt.at))
         if busy is not None or not discussed:
             return busy
         for row in matched:
@@ -344,4 +396,4 @@ def _is_target(row: Row, target: Target) -> bool:
     return pull if target == "prs" else not pull if target == "issues" else True
 
 
-__all__ = ["GitHubTracker", "Memory"]
+__all__ = ["GitHubTracker", "Memory", "Shuffled"]

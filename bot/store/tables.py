@@ -392,16 +392,15 @@ class IndexedItems(SQLModel, table=True):
 
 
 class IndexState(SQLModel, table=True):
-    """How fresh a repository's index is: the watermark, the ETag of its poll, the last full reconcile."""
+    """How fresh a repository's index is: its life, its watermark, the lists it holds."""
 
     __tablename__ = "index_state"
     repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
-    since: str | None = None
-    etag: str | None = None
-    etag_for: str | None = None
-    synced_at: datetime | None = instant()
-    full_at: datetime | None = instant()
-    pushed_at: datetime | None = instant()
+    generation: str
+    version: int = 0
+    begun_at: datetime = instant(null=False, index=True)
+    since: str
+    lists: list[dict[str, Any]] = json(null=False)
 
 
 class Words(SQLModel, table=True):

@@ -1,0 +1,192 @@
+"""The incremental index of repositories' items, shared by all processes and kept over restarts."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from bot.flow.indexed import OLD as OLD
+from bot.flow.indexed import merged, older
+from bot.model.index import IndexMark, KeptList, Row
+from bot.store.database import Database
+from bot.store.repositories import by_name
+from bot.store.sql import change, one_at_a_time, upsert
+from bot.store.tables import IndexedItems, IndexState
+
+CACHED = 4_000
+"""Rows of all repositories that stay parsed in memory: some 20 MB."""
+LOCK_INDEX = 0x696E6478  # "indx"
+
+
+class KeptItems:
+    """`IndexedItems` in the database; rows read lately stay parsed until they change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._parsed: OrderedDict[tuple[str, bool], tuple[str, int, list[Row]]] = OrderedDict()
+
+    async def mark(self, repository: str) -> IndexMark | None:
+        """How fresh the repository's index is."""
+        return await self._database.read(mark, repository)
+
+    async def begin(self, repository: str, mark: IndexMark, rows: Sequence[Row]) -> None:
+        """Begin anew with these rows; a repository we do not know keeps nothing."""
+        await self._database.write(begin, repository, mark, rows)
+
+    async def add(
+        self,
+        repository: str,
+        generation: str,
+        rows: Sequence[Row],
+        *,
+        unsure: str,
+        since: str | None = None,
+        lists: Sequence[KeptList] = (),
+    ) -> bool:
+        """Put rows in where none is newer, in one transaction with the watermark."""
+        return await self._database.write(add, repository, generation, rows, unsure, since, lists)
+
+    async def rows(self, repository: str, generation: str, *, is_open: bool) -> list[Row] | None:
+        """The rows, from memory where nothing was written since."""
+        now = await self._database.read(mark, repository)
+        if now is None or now.generation != generation:
+            return None
+        key = (repository.lower(), is_open)
+        held = self._parsed.get(key)
+        if held is None or held[:2] != (now.generation, now.version):
+            found = await self._database.read(rows, repository, generation, is_open=is_open)
+            if found is None:
+                return None
+            self._keep(key, (now.generation, now.version, found))
+            return [dict(row) for row in found]
+        self._parsed.move_to_end(key)
+        return [dict(row) for row in held[2]]
+
+    def _keep(self, key: tuple[str, bool], held: tuple[str, int, list[Row]]) -> None:
+        self._parsed[key] = held
+        self._parsed.move_to_end(key)
+        while sum(len(each[2]) for each in self._parsed.values()) > CACHED:
+            self._parsed.popitem(last=False)
+
+    async def drop(self, repository: str, number: int) -> None:
+        """Take out an item that is no more."""
+        await self._database.write(drop, repository, number)
+
+
+def mark(db: Session, repository: str) -> IndexMark | None:
+    """How fresh a repository's index is."""
+    here = by_name(db, repository)
+    state = db.get(IndexState, here.id) if here else None
+    return _mark(state) if state else None
+
+
+def _mark(state: IndexState) -> IndexMark:
+    return IndexMark(
+        generation=state.generation, version=state.version, begun_at=state.begun_at, since=state.since,
+        lists=tuple(KeptList.model_validate(each) for each in state.lists),
+    )  # fmt: skip
+
+
+def begin(db: Session, repository: str, mark: IndexMark, rows: Sequence[Row]) -> None:
+    """Forget what is held, and begin anew."""
+    here = by_name(db, repository)
+    if here is None:
+        return
+    one_at_a_time(db, LOCK_INDEX)
+    change(db, sa.delete(IndexedItems).where(col(IndexedItems.repository_id) == here.id))
+    state = {
+        "generation": mark.generation, "version": 0, "begun_at": mark.begun_at, "since": mark.since,
+        "lists": [each.model_dump() for each in mark.lists],
+    }  # fmt: skip
+    upsert(db, IndexState, {"repository_id": here.id, **state}, ["repository_id"], state)
+    values = {int(row["number"]): _values(here.id, merged(None, row, "")) for row in rows}
+    if values:
+        db.execute(sa.insert(IndexedItems), list(values.values()))
+
+
+def add(
+    db: Session, repository: str, generation: str, rows: Sequence[Row], unsure: str, since: str | None, lists: Sequence[KeptList]
+) -> bool:  # fmt: skip
+    """Put rows in where none is newer; nothing is written where nothing changes."""
+    here = by_name(db, repository)
+    one_at_a_time(db, LOCK_INDEX)
+    state = db.get(IndexState, here.id) if here else None
+    if here is None or state is None or state.generation != generation:
+        return False
+    changed = _changed(_known(db, here.id, [int(row["number"]) for row in rows]), rows, unsure)
+    for row in changed:
+        values = _values(here.id, row)
+        upsert(db, IndexedItems, values, ["repository_id", "number"], values)
+    held = list(dict.fromkeys((*_mark(state).lists, *lists)))
+    if changed:
+        state.version += 1
+    if len(held) > len(state.lists):
+        state.lists = [each.model_dump() for each in held]
+    if since is not None and since > state.since:
+        state.since = since
+    db.add(state)
+    return True
+
+
+def _known(db: Session, repository_id: int, numbers: Sequence[int]) -> dict[int, Row]:
+    found: dict[int, Row] = {}
+    for start in range(0, len(numbers), 500):
+        some = col(IndexedItems.number).in_(numbers[start : start + 500])
+        wanted = select(IndexedItems).where(col(IndexedItems.repository_id) == repository_id, some)
+        found |= {each.number: each.row for each in db.exec(wanted)}
+    return found
+
+
+def _changed(known: dict[int, Row], rows: Sequence[Row], unsure: str) -> list[Row]:
+    changed: dict[int, Row] = {}
+    for row in rows:
+        number = int(row["number"])
+        old = known.get(number)
+        new = merged(old, row, unsure)
+        if not older(old, row) and new != old:
+            changed[number] = new
+    return list(changed.values())
+
+
+def _values(repository_id: int, row: Row) -> dict[str, Any]:
+    return {
+        "repository_id": repository_id, "number": int(row["number"]), "state": str(row.get("state") or "open"),
+        "is_pull": "pull_request" in row or "head" in row, "updated_at": str(row.get("updated_at") or ""), "row": row,
+    }  # fmt: skip
+
+
+def rows(db: Session, repository: str, generation: str, *, is_open: bool) -> list[Row] | None:
+    """All rows, or the open ones; None where the index has begun anew."""
+    here = by_name(db, repository)
+    state = db.get(IndexState, here.id) if here else None
+    if here is None or state is None or state.generation != generation:
+        return None
+    wanted = select(IndexedItems.row).where(col(IndexedItems.repository_id) == here.id)
+    if is_open:
+        wanted = wanted.where(col(IndexedItems.state) == "open")
+    return [dict(row) for row in db.exec(wanted)]
+
+
+def drop(db: Session, repository: str, number: int) -> None:
+    """Take out an item that is no more."""
+    here = by_name(db, repository)
+    if here is None:
+        return
+    gone = sa.delete(IndexedItems).where(
+        col(IndexedItems.repository_id) == here.id, col(IndexedItems.number) == number
+    )
+    if change(db, gone):
+        bump = sa.update(IndexState).where(col(IndexState.repository_id) == here.id)
+        change(db, bump.values(version=IndexState.version + 1))
+
+
+def purge(db: Session, before: datetime) -> int:
+    """Forget the indexes nobody has begun anew since then: no job of theirs fires any more."""
+    stale = select(IndexState.repository_id).where(col(IndexState.begun_at) < before)
+    change(db, sa.delete(IndexedItems).where(col(IndexedItems.repository_id).in_(stale)))
+    return change(db, sa.delete(IndexState).where(col(IndexState.begun_at) < before))
