@@ -27,6 +27,8 @@ from bot.github.items import GitHubTracker
 from bot.github.publish import GitHubPublisher
 from bot.github.sources import GitHubSources
 from bot.model.item import RepositoryRef
+from bot.notify import Post
+from bot.notify.post import PERIOD
 from bot.ports import Agent, Book, Clock, Refusal, Seat
 from bot.settings import Settings, SettingsError
 from bot.store import indexed, repositories
@@ -53,6 +55,7 @@ class Roundsman:
     agents: Agents
     worker: Worker
     side: GitHubSide
+    post: Post
     identity: GitHubIdentity | None = None
     start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -71,6 +74,7 @@ class Roundsman:
                 identity=self.identity,
                 tracker=self.tracker,
                 undo=self.undo,
+                tell=self.post.test,
                 parts={
                     "hooks": Hooks(lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep)
                 },
@@ -162,7 +166,11 @@ def build(
         side = attach(worker, database, clock, client, publisher, tracker, settings)
     except ValueError as error:
         raise SettingsError(f"{error}; correct it in the environment or .env") from error
-    return Roundsman(settings, clock, database, client, tracker, publisher, agents, worker, side, identity)
+    post = Post(database, settings, clock)
+    worker.chores |= {"notify": (PERIOD, post.look), "notify tidy": (3600.0, post.tidy)}
+    return Roundsman(
+        settings, clock, database, client, tracker, publisher, agents, worker, side, post, identity
+    )
 
 
 def _clone_url(settings: Settings) -> Any:

@@ -96,9 +96,18 @@ class Settings(BaseSettings):
     egress: list[str] = Field(
         [], description="Hosts that `setup:` commands and agents may reach, host or host:port"
     )
-    notify: dict[str, SecretStr] = Field({}, description="Notification channels by name, Apprise URLs")
+    notify: dict[str, SecretStr] = Field(
+        {},
+        description='Notification channels by name, Apprise URLs: {"slack": "slack://…"}; `{target}` in a URL is where a job\'s `target` goes',
+    )
+    notify_apart: int = Field(
+        600,
+        ge=0,
+        description="Seconds between two messages to one channel; what happens meanwhile is gathered",
+    )
     quiet_hours: str | None = Field(
-        None, description="When no notification leaves but failures of the service, `22:00-07:00`"
+        None,
+        description="When notifications wait, in the operator's time zone, `22:00-07:00`; webhooks do not",
     )
     webhooks_out: dict[str, SecretStr] = Field(
         {}, description="Outgoing job.completed webhooks: {URL: signing secret}"

@@ -10,6 +10,7 @@ from bot.cli.cron import cron
 from bot.cli.demo import demo
 from bot.cli.filter import filter_
 from bot.cli.jobs_stored import jobs
+from bot.cli.notify import notify
 from bot.cli.run import run
 from bot.cli.runs import runs, sessions, stop
 from bot.cli.schema import schema
@@ -29,6 +30,7 @@ app.add_typer(commands, name="commands")
 app.add_typer(cron, name="cron")
 app.add_typer(filter_, name="filter")
 app.add_typer(jobs, name="jobs")
+app.add_typer(notify, name="notify")
 app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")
 for command in (demo, serve, worker, tick, run):

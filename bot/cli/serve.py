@@ -79,5 +79,6 @@ async def _tick(program: Roundsman) -> None:
         program.worker.nudge()
         while await program.worker.busy():
             program.worker.nudge()
+        await program.post.flush()
     finally:
         await program.stop()

@@ -14,7 +14,7 @@ from bot.model.job import JobSpec
 from bot.model.run import Run, RunStatus, Session, Trigger, TriggerKind
 from bot.store import ledger, runs
 from bot.store.sql import change, insert_new
-from bot.store.tables import Audit, Jobs, Outbox, Runs
+from bot.store.tables import Audit, Jobs, Outbox, Runs, Sessions
 
 _BAD = frozenset({RunStatus.failed})
 
@@ -36,7 +36,19 @@ def run_ended(db: Db, run_id: int, now: datetime) -> None:
     if failed:
         _give_up(db, run, now)
     _tell(db, run, run.status.value, now)
+    if _money_ran_out(db, run_id):
+        _tell(db, run, "budget", now)
     _fire_followers(db, run, now)
+
+
+def _money_ran_out(db: Db, run_id: int) -> bool:
+    """Whether a budget kept a session of the run from its work, before or while it was at it."""
+    refused = col(Sessions.reason).startswith("the budget of")
+    skipped = sa.and_(col(Sessions.status) == "skipped", refused)
+    wanted = select(Sessions.id).where(
+        Sessions.run_id == run_id, sa.or_(col(Sessions.failure) == "budget", skipped)
+    )
+    return db.exec(wanted.limit(1)).first() is not None
 
 
 def _give_up(db: Db, run: Run, now: datetime) -> None:
