@@ -43,6 +43,7 @@ class Scene:
     url: str
     webhook_secret: str
     exported: bool = False
+    token: str = ""
 
 
 def demo(
@@ -146,7 +147,7 @@ def _scene(folder: Path, data: Path | None, url: str, console: Console) -> Scene
     github.install(app, repo.full_name.partition("/")[0], [repo.full_name])
     kept = {
         "repository": repo.full_name, "app_id": app.id, "private_key": app.private_key, "webhook_secret": "roundsman-demo",
-        "exported": data is not None,
+        "exported": data is not None, "token": github.personal_token("marta-oliveira") if data is None else "",
     }  # fmt: skip
     github.save()
     note.touch(mode=0o600)
@@ -246,6 +247,7 @@ async def _go_on(program: Roundsman, scene: Scene, job: int, console: Console, p
             f"\n  Dashboard  {program.front_door()}\n  GitHub     {scene.url}/{scene.repository}/issues\n",
             highlight=False,
         )
+        _invite(scene, console)
         console.print(
             "The job fires every minute; the first fire is now. Stop with Ctrl-C.\n", highlight=False
         )
@@ -258,3 +260,13 @@ async def _go_on(program: Roundsman, scene: Scene, job: int, console: Console, p
                     if seen and run.items_processed + run.items_failed:
                         show(await finished(program, run.id), as_json=False)
                     seen = run.id
+
+
+def _invite(scene: Scene, console: Console) -> None:
+    """What lets another terminal use this GitHub."""
+    if scene.token:
+        console.print("To try other commands on it from another terminal:")
+        names = {"API_URL": scene.url, "URL": scene.url, "TOKEN": scene.token}
+        for name, value in names.items():
+            console.print(f"  export ROUNDSMAN_GITHUB_{name}={value}", highlight=False, soft_wrap=True)
+        console.print()
