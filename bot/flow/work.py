@@ -138,6 +138,8 @@ async def do_work(ticket: Ticket, crew: Crew) -> Worked:
     seat = await _seat(ticket, crew)
     if seat is None:
         return Worked(ending="cancelled")
+    if seat.session.end is not None:  # it ended, and we died before the journal knew
+        return Worked(ending=_ended(seat).ending)
     crashed = await crew.book.began_work(seat)
     if crashed >= CRASHES:
         words = f"the service went down {crashed} times while the agent worked; the item is left alone until somebody looks"
