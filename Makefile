@@ -53,3 +53,10 @@ lock: setup
 
 clean:
 	@rm -rf $(VENV) .tools site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+KILLS ?= 100
+SEED  ?= 1
+
+# Kill real workers inside writes and at random, on SQLite and PostgreSQL, and check what is left.
+chaos: setup
+	@$(PY) -m tests.chaos --kills $(KILLS) --seed $(SEED)

@@ -116,7 +116,7 @@ class AdvisoryLiveness:
     """
 
     def __init__(self, engine: sa.Engine, doubt: float = DOUBT) -> None:
-        self._engine, self._doubt = engine, doubt
+        self._engine, self.doubt = engine, doubt
         self._free_since: dict[str, float] = {}
         self._connection: sa.Connection | None = None
         self._name = ""
@@ -163,7 +163,7 @@ class AdvisoryLiveness:
         now = time.monotonic()
         free = {name for name in names if _number(name) & 0xFFFFFFFFFFFFFFFF not in held}
         self._free_since = {name: self._free_since.get(name, now) for name in free}
-        return sorted(name for name in free if now - self._free_since[name] >= self._doubt)
+        return sorted(name for name in free if now - self._free_since[name] >= self.doubt)
 
     def standing(self) -> Standing:
         """Ask over our connection; after a lost one, take the name again if nobody else has."""
