@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.flow.seen import COMMENTS, state_of
+from bot.flow.seen import state_of
 from bot.model.agent import SessionRequest
 from bot.model.item import Item
 from bot.model.job import ReportTo
@@ -193,7 +193,7 @@ def _candidates(db: Db, place: Place, items: Sequence[Item]) -> list[Candidate]:
             state=state_of(item, ours.get(item.number, ())) if item.number else {},
             entry=known.get(item.number),
             claimed_by=held.get(item.number),
-            writing=any(not effect.done and effect.facet != COMMENTS for effect in ours.get(item.number, ())),
+            writing=any(not effect.done for effect in ours.get(item.number, ())),
         )
         for item in items
     ]

@@ -20,7 +20,7 @@ from tests.chaos.invariants import Counts, faults_of, idle, settled
 from tests.chaos.life import Orders
 from tests.chaos.scene import Scene, scene
 
-MOMENTS = 16
+MOMENTS = 12
 """A life is killed at one of its first so many moments inside a write."""
 LONGEST = 15.0
 """Seconds after which a life whose moment does not come is killed anyhow."""
@@ -124,7 +124,7 @@ async def _kill_in_slot(world: Scene, born: Nursery, report: Report, slot: str, 
         inside = world.chance.random() < 0.7
         at, patience = world.chance.randint(1, MOMENTS), world.chance.uniform(0.1, 2.0)
         pid = await born.live(world.orders(slot, at if inside else 0))
-        code = await born.death(pid, LONGEST if inside else patience)
+        code = await _watched(world, born, pid, LONGEST if inside else patience)
         if code is None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -138,6 +138,15 @@ async def _kill_in_slot(world: Scene, born: Nursery, report: Report, slot: str, 
             return
         done += 1
         report.kills += 1
+
+
+async def _watched(world: Scene, born: Nursery, pid: int, within: float) -> int | None:
+    """People go on while a life lasts."""
+    until, code = time.monotonic() + within, None
+    while code is None and (left := until - time.monotonic()) > 0:
+        code = await born.death(pid, min(left, 0.5))
+        world.people_go_on()
+    return code
 
 
 async def _end_well(world: Scene, born: Nursery, report: Report) -> None:

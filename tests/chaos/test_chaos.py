@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.harness import rage
 
-KILLS = 10
+KILLS = 8
 
 
 @pytest.mark.parametrize("seed", [7])
