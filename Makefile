@@ -47,6 +47,10 @@ reference: setup
 docs: reference
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
+# The bill of materials (dist/sbom.cdx.json) and the page of notices.
+sbom: setup
+	@$(PY) -m tests.packaging
+
 lock: setup
 	@{ echo '# The versions `make setup` installs; names and numbers only. Refresh with `make lock`.'; \
 	   $(PY) -m pip freeze --exclude-editable; } > constraints.txt
