@@ -31,7 +31,10 @@ def serve(
     """Run the service: dashboard, API, webhooks and a worker."""
     settings = settings_of(host=host, port=port, local=local)
     place = _listen(settings)
-    _end(asyncio.run(serve_until_stopped(roundsman_of(settings), place)))
+    settings = settings.model_copy(update={"port": place.getsockname()[1]})  # 0 has become a free one
+    program = roundsman_of(settings)
+    typer.echo(f"roundsman: open {program.front_door()}", err=True)
+    _end(asyncio.run(serve_until_stopped(program, place)))
 
 
 def _listen(settings: Settings) -> socket.socket:
