@@ -63,6 +63,8 @@ class Intake:
         self._wake = asyncio.Event()
         self._fresh = True
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: dict[int, str] = {}
+        self._writing = asyncio.Lock()
 
     def wake(self) -> None:
         """Look at once: a delivery was recorded in this process."""
@@ -113,9 +115,17 @@ class Intake:
     async def _in_order(self, group: list[Kept]) -> None:
         for kept in group:
             outcome = await self._patiently(kept)
-            await self.database.write(deliveries.handled, kept.seq, outcome, self.clock.now())
+            await self._handled(kept.seq, outcome)
         if self.nudged is not None:
             self.nudged()
+
+    async def _handled(self, seq: int, outcome: str) -> None:
+        """Write down what became of a delivery, in one transaction with those that ended during the last one."""
+        self._ended[seq] = outcome
+        async with self._writing:
+            if seq in self._ended:
+                group, self._ended = self._ended, {}
+                await self.database.write(deliveries.all_handled, group, self.clock.now())
 
     async def _patiently(self, kept: Kept) -> str:
         """Handle one delivery; where GitHub asks us to wait, wait and do it again: everything in it can be done twice."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,12 @@ def handled(db: Session, seq: int, outcome: str, now: datetime) -> None:
         .where(col(Deliveries.seq) == seq, col(Deliveries.handled_at).is_(None))
         .values(**values),
     )
+
+
+def all_handled(db: Session, outcomes: Mapping[int, str], now: datetime) -> None:
+    """Write down what became of several, together."""
+    for seq, outcome in outcomes.items():
+        handled(db, seq, outcome, now)
 
 
 def release(db: Session, executors: Collection[str]) -> int:

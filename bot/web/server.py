@@ -39,7 +39,8 @@ def create_app(context: WebContext) -> FastAPI:
     app.state.roles = Roles(context.identity) if context.identity else None
     app.add_middleware(Guard, settings=settings)
     problems.install(app)
-    for router in (signin.router, *api.routers(), metrics.router, *_doors(), *_pages()):
+    # The webhook comes first: it is asked most, and routes are tried in turn.
+    for router in (*_doors(), signin.router, *api.routers(), metrics.router, *_pages()):
         app.include_router(router)
     _pages_install(app)
     return app

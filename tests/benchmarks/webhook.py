@@ -21,9 +21,9 @@ from tests.benchmarks.table import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBOT = ROOT / ".tools" / "probot"
-VERSION = "probot@14.3.0"
+VERSION = "probot@14.3.2"
 SECRET = "benchmark"
-RATE, SECONDS, BURST, LINES, ROUNDS = 200, 6, 1_500, 16, 3
+RATE, SECONDS, BURST, LINES, ROUNDS = 200, 5, 600, 16, 3
 _numbers = itertools.count(1)
 
 
