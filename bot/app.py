@@ -16,6 +16,7 @@ from bot.agents.work import Agents
 from bot.contexts import Contexts
 from bot.engine import Worker
 from bot.engine import build as build_worker
+from bot.engine.credentials import known_credentials
 from bot.engine.side import GitHubSide, attach
 from bot.engine.undo import undo_run
 from bot.engine.watch import Watch
@@ -31,13 +32,14 @@ from bot.notify import Post
 from bot.notify.post import PERIOD
 from bot.ports import Agent, Book, Clock, Refusal, Seat
 from bot.settings import Settings, SettingsError
-from bot.store import indexed, repositories
+from bot.store import indexed, repositories, setup
 from bot.store.database import Database, connect
 from bot.store.indexed import KeptItems
 from bot.store.migrate import migrate
 from bot.store.sessions import Caps
 from bot.web.hooks import Hooks
 from bot.web.server import WebContext, create_app
+from bot.web.setup import Setup
 
 _log = logging.getLogger("roundsman")
 
@@ -75,12 +77,26 @@ class Roundsman:
                 tracker=self.tracker,
                 undo=self.undo,
                 tell=self.post.test,
-                parts={
-                    "hooks": Hooks(lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep)
-                },
+                parts=self._doors(),
                 start_token=self.start_token if self.settings.local else None,
             )
         )
+
+    def _doors(self) -> dict[str, object]:
+        """What the webhook's door and set-up need; the single user of a machine sets nothing up over the web."""
+        hooks = Hooks(lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep)
+        return (
+            {"hooks": hooks}
+            if self.settings.local
+            else {"hooks": hooks, "setup": Setup(self.client, self.client.use)}
+        )
+
+    async def setup_link(self) -> str | None:
+        """Where an operator sets the App up, with a secret that counts once; None where there are credentials."""
+        if self.client.credentials.present or self.settings.local:
+            return None
+        secret = await self.database.write(setup.open_door, self.clock.now())
+        return f"{self.settings.base_url}/setup?secret={secret}" if secret else None
 
     async def undo(self, run_id: int, by: str) -> list[str]:
         """Take back what a run did on GitHub; gives the words of what could not be."""
@@ -137,7 +153,8 @@ def build(
     clock = clock or SystemClock()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = database or open_database(settings)
-    client = Client(settings, clock, async_transport=transport)
+    credentials = known_credentials(database, settings, clock)
+    client = Client(settings, clock, credentials=credentials, async_transport=transport)
     tracker, publisher = GitHubTracker(client, KeptItems(database)), GitHubPublisher(client)
     agents = agents_of(settings, _token_of(client))
     sources = GitHubSources(client, tracker, Contexts(settings, clock).read)

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
         None,
         description="Signs cookies and markers, encrypts stored credentials; made and kept in the data directory when unset",
     )
+    secret_key_before: SecretStr | None = Field(
+        None,
+        description="The key before the last rotation: stored credentials are read with it once more and written anew",
+    )
     max_sessions: int = Field(3, ge=1, le=1000, description="Sessions at once over all processes")
     max_sessions_per_worker: int = Field(3, ge=1, le=1000, description="Sessions at once in one process")
     max_sessions_per_repo: int = Field(3, ge=1, le=1000, description="Sessions at once in one repository")
@@ -191,6 +195,11 @@ class Settings(BaseSettings):
             file.write(fresh)
         return fresh
 
+    def keys(self) -> tuple[bytes, ...]:
+        """The key in force and the one before it: what was encrypted under either can be read."""
+        before = self.secret_key_before
+        return (self.key(), before.get_secret_value().encode()) if before else (self.key(),)
+
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret we know, for redaction."""
         single = (
@@ -199,6 +208,7 @@ class Settings(BaseSettings):
             self.github_client_secret,
             self.github_token,
             self.secret_key,
+            self.secret_key_before,
             self.linear_api_key,
         )
         many = (

@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 from bot.cli.commands import commands
 from bot.cli.cron import cron
 from bot.cli.demo import demo
+from bot.cli.doctor import doctor
 from bot.cli.filter import filter_
 from bot.cli.jobs_stored import jobs
 from bot.cli.notify import notify
@@ -33,7 +34,7 @@ app.add_typer(jobs, name="jobs")
 app.add_typer(notify, name="notify")
 app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")
-for command in (demo, serve, worker, tick, run):
+for command in (demo, serve, worker, tick, run, doctor):
     app.command(command.__name__)(command)
 app.command("schema")(schema)
 app.command("stop")(stop)

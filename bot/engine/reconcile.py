@@ -5,11 +5,13 @@ Source: https://docs.github.com/webhooks/using-webhooks/handling-failed-webhook-
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.engine.credentials import known_credentials
 from bot.engine.intake import Intake
 from bot.github import payload
 from bot.github.client import Client, moment
@@ -42,6 +44,10 @@ class Reconciler:
 
     async def look(self) -> None:
         """One look: missed deliveries, then, every few hours or after a long absence, the state of everything."""
+        if not self.client.credentials.present:
+            self.client.use(
+                await asyncio.to_thread(known_credentials, self.database, self.settings, self.clock)
+            )
         if not self.client.credentials.is_app:
             await self._poll()
             return

@@ -1,1 +1,0 @@
-"""What is handed out: the wheel, the image's recipe, the bill of materials and the notices."""
