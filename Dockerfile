@@ -4,7 +4,7 @@
 
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE app.yml ./
+COPY pyproject.toml constraints.txt README.md LICENSE THIRD_PARTY.md app.yml ./
 COPY bot bot
 COPY commands commands
 COPY filters filters

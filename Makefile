@@ -47,9 +47,20 @@ reference: setup
 docs: reference
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
+# The bill of materials (dist/sbom.cdx.json) and the page of notices.
+sbom: setup
+	@$(PY) -m tests.packaging
+
 lock: setup
 	@{ echo '# The versions `make setup` installs; names and numbers only. Refresh with `make lock`.'; \
 	   $(PY) -m pip freeze --exclude-editable; } > constraints.txt
 
 clean:
 	@rm -rf $(VENV) .tools site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+KILLS ?= 100
+SEED  ?= 1
+
+# Kill real workers inside writes and at random, on SQLite and PostgreSQL, and check what is left.
+chaos: setup
+	@$(PY) -m tests.chaos --kills $(KILLS) --seed $(SEED)

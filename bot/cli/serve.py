@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 import uvicorn
 
 from bot.app import Roundsman
-from bot.cli.ends import wrong_usage
+from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.opening import roundsman_of, settings_of
+from bot.settings import Settings
+
+PAGES_END = 3
+"""Seconds open pages get to end when the service stops."""
 
 
 def serve(
@@ -24,24 +30,51 @@ def serve(
 ) -> None:
     """Run the service: dashboard, API, webhooks and a worker."""
     settings = settings_of(host=host, port=port, local=local)
+    place = _listen(settings)
+    settings = settings.model_copy(update={"port": place.getsockname()[1]})  # 0 has become a free one
     program = roundsman_of(settings)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve_until_stopped(program))
+    typer.echo(f"roundsman: open {program.front_door()}", err=True)
+    _end(asyncio.run(serve_until_stopped(program, place)))
 
 
-async def serve_until_stopped(program: Roundsman) -> None:
-    """Serve pages and work until a signal; sessions get the grace to end."""
+def _listen(settings: Settings) -> socket.socket:
+    """Take the address before anything begins."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise wrong_usage(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            "choose another ROUNDSMAN_HOST or ROUNDSMAN_PORT",
+        ) from None
+
+
+class _Pages(uvicorn.Server):
+    """The web server; signals are ours, so that stopping it does not end the process under its sessions."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def serve_until_stopped(program: Roundsman, place: socket.socket) -> bool:
+    """Serve pages and work until a signal; sessions get the grace to end. False where it ended by itself."""
+    stop = _stop_signals()
     await program.start()
     link = await program.setup_link()
     if link is not None:
-        typer.echo(f"Set the GitHub App up at {link}", err=True)
+        typer.echo(f"roundsman: set the GitHub App up at {link}", err=True)
+    config = uvicorn.Config(
+        program.web(), log_level="warning", access_log=False, timeout_graceful_shutdown=PAGES_END
+    )
+    pages = _Pages(config)
+    serving = asyncio.create_task(pages.serve([place]))
     try:
-        settings = program.settings
-        config = uvicorn.Config(
-            program.web(), host=settings.host, port=settings.port, log_level="warning", access_log=False
-        )
-        await uvicorn.Server(config).serve()
+        return await _until(stop, program.worker.lost, serving)
     finally:
+        pages.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
         await program.stop()
 
 
@@ -53,21 +86,40 @@ def worker() -> None:
             "a further worker needs a database that machines can share",
             "set ROUNDSMAN_DATABASE_URL to postgresql://…",
         )
-    program = roundsman_of(settings)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_work(program))
+    _end(asyncio.run(work_until_stopped(roundsman_of(settings))))
 
 
-async def _work(program: Roundsman) -> None:
+async def work_until_stopped(program: Roundsman) -> bool:
+    """Work until a signal; False where it ended by itself."""
+    stop = _stop_signals()
+    await program.start()
+    try:
+        return await _until(stop, program.worker.lost)
+    finally:
+        await program.stop()
+
+
+def _stop_signals() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
-    await program.start()
-    try:
-        await stop.wait()
-    finally:
-        await program.stop()
+    return stop
+
+
+async def _until(stop: asyncio.Event, lost: asyncio.Event, *more: asyncio.Task[None]) -> bool:
+    """Wait for whichever comes first; True where somebody asked us to stop."""
+    waits = [asyncio.create_task(stop.wait()), asyncio.create_task(lost.wait())]
+    await asyncio.wait([*waits, *more], return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    return stop.is_set()
+
+
+def _end(asked: bool) -> None:
+    if not asked:
+        raise ended_badly("the service ended by itself", "read the log and start it again")
 
 
 def tick() -> None:

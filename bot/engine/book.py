@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.flow.seen import COMMENTS, state_of
+from bot.flow.seen import state_of
 from bot.model.agent import SessionRequest
 from bot.model.item import Item
 from bot.model.job import ReportTo
@@ -72,8 +73,14 @@ class StoreBook:
     # ── sessions ──
 
     async def seat(self, session_id: int, attempt: int) -> Seat | None:
-        """Take a session over for this process; None where the attempt is over."""
-        return await self._db.write(_seat, session_id, attempt, self._executor)
+        """Take a session over for this process; None where the attempt is over.
+
+        One that another process has taken over ends here without a word: no step is recorded, no ending written.
+        """
+        try:
+            return await self._db.write(_seat, session_id, attempt, self._executor)
+        except sessions.HeldByAnother:
+            raise asyncio.CancelledError from None
 
     async def note(self, seat: Seat, **values: Any) -> None:
         """Keep what became known of a session."""
@@ -161,6 +168,8 @@ class StoreBook:
 
 
 def _open(db: Db, run_id: int, executor: str, now: datetime) -> Place | None:
+    if runs.was_chosen(db, run_id):  # and we died before the journal knew
+        return None
     if runs.begin(db, run_id, executor, now) is None:
         return None
     found = runs.place_of(db, run_id)
@@ -184,7 +193,7 @@ def _candidates(db: Db, place: Place, items: Sequence[Item]) -> list[Candidate]:
             state=state_of(item, ours.get(item.number, ())) if item.number else {},
             entry=known.get(item.number),
             claimed_by=held.get(item.number),
-            writing=any(not effect.done and effect.facet != COMMENTS for effect in ours.get(item.number, ())),
+            writing=any(not effect.done for effect in ours.get(item.number, ())),
         )
         for item in items
     ]
@@ -192,8 +201,17 @@ def _candidates(db: Db, place: Place, items: Sequence[Item]) -> list[Candidate]:
 
 def _record(db: Db, place: Place, found: Found, selection: Selection, now: datetime) -> int:
     run, job = place.run, place.job
+    standing = runs.get(db, run.id)
+    if standing is None or standing.status.final or runs.was_chosen(db, run.id):
+        return 0
+    if standing.cancel_requested_at is not None:
+        runs.end(db, run.id, RunStatus.cancelled, now, reason="cancelled while it chose")
+        return 0
     numbers = [candidate.item.number for candidate in selection.picked]
     taken = ledger.take(db, job.id, run.id, numbers, now) if numbers else set()
+    if run.number is not None and len(taken) < len(numbers):
+        runs.postpone(db, run.id, None, "its item was claimed by another run a moment earlier")
+        return 0
     late = [
         RunItem(run_id=run.id, number=n, verdict="skipped", reason="claimed by another run a moment earlier")
         for n in numbers
@@ -232,6 +250,7 @@ def _session(place: Place, candidate: Candidate, now: datetime) -> dict[str, Any
 
 
 def _seat(db: Db, session_id: int, attempt: int, executor: str) -> Seat | None:
+    """Raises HeldByAnother."""
     session = sessions.own(db, session_id, attempt, executor)
     found = runs.place_of(db, session.run_id) if session else None
     if session is None or found is None:

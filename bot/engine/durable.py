@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from dbos import DBOS, SetWorkflowID
 from dbos._serialization import DBOSPortableJSONSerializer
+from dbos._utils import INTERNAL_QUEUE_NAME
 from pydantic import TypeAdapter
 
 from bot.flow.run import make_round, work_on
@@ -30,10 +34,34 @@ PATIENCE = 1_000_000
 _log = logging.getLogger("roundsman.engine")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The engine's word on a workflow: PENDING, ENQUEUED, SUCCESS, ERROR …, and the executor it last ran on."""
+
+    status: str
+    executor: str | None
+
+
 class _Works:
     """Who does the work in this process; the engine calls plain functions, so they look here."""
 
+    def __init__(self) -> None:
+        self.at_work: Counter[str] = Counter()
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[Crew]:
+        """Be at work on something."""
+        assert self.crew is not None
+        self.at_work[name] += 1
+        try:
+            yield self.crew
+        finally:
+            self.at_work[name] -= 1
+            self.at_work += Counter()  # forget those at zero
+            self.moved()
+
     crew: Crew | None = None
+    moved: Callable[[], None] = staticmethod(lambda: None)
     failed: Callable[[str, int, int, BaseException], Awaitable[None]] | None = None
 
 
@@ -59,22 +87,20 @@ class DurableSteps:
 
 @DBOS.workflow(name="run", max_recovery_attempts=PATIENCE)
 async def _run(run_id: int, attempt: int) -> None:
-    crew = _works.crew
-    assert crew is not None
-    try:
-        await make_round(run_id, crew, DurableSteps())
-    except Exception as error:
-        await _tell("run", run_id, attempt, error)
+    with _works.at(f"run-{run_id}-{attempt}") as crew:
+        try:
+            await make_round(run_id, crew, DurableSteps())
+        except Exception as error:
+            await _tell("run", run_id, attempt, error)
 
 
 @DBOS.workflow(name="session", max_recovery_attempts=PATIENCE)
 async def _session(session_id: int, attempt: int) -> None:
-    crew = _works.crew
-    assert crew is not None
-    try:
-        await work_on(Ticket(session=session_id, attempt=attempt), crew, DurableSteps())
-    except Exception as error:
-        await _tell("session", session_id, attempt, error)
+    with _works.at(f"session-{session_id}-{attempt}") as crew:
+        try:
+            await work_on(Ticket(session=session_id, attempt=attempt), crew, DurableSteps())
+        except Exception as error:
+            await _tell("session", session_id, attempt, error)
 
 
 async def _tell(kind: str, number: int, attempt: int, error: Exception) -> None:
@@ -96,10 +122,12 @@ class Durable:
     ) -> None:
         self._url, self.executor, self._crew, self._failed = url, executor, crew, failed
         self._dbos: Any = None
+        self.moved: Callable[[], None] = lambda: None
+        """Called when a run or session is over or handed on: there may be room for the next."""
 
     async def start(self) -> None:
         """Bring the engine up on the running loop; what this executor left unfinished goes on."""
-        _works.crew, _works.failed = self._crew, self._failed
+        _works.crew, _works.failed, _works.moved = self._crew, self._failed, self.moved
         self._engine = connect_journal(self._url)
         for name in ("dbos", "dbos.SQLite"):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -138,10 +166,20 @@ class Durable:
         handles = await asyncio.to_thread(DBOS._recover_pending_workflows, list(executors))
         return len(handles)
 
-    async def known(self, workflow_id: str) -> str | None:
-        """The engine's word on a workflow: PENDING, ENQUEUED, SUCCESS, ERROR …; None where it never began."""
+    async def resume(self, workflow_id: str, executor: str) -> None:
+        """Let a workflow that `executor` no longer works on go on, here or anywhere."""
+        again = self._dbos._sys_db.reenqueue_for_recovery
+        await asyncio.to_thread(again, workflow_id, [executor], INTERNAL_QUEUE_NAME)
+
+    @property
+    def at_work(self) -> Collection[str]:
+        """The workflows this process is at work on."""
+        return _works.at_work
+
+    async def known(self, workflow_id: str) -> Known | None:
+        """The engine's word on a workflow; None where it never began."""
         status = await DBOS.get_workflow_status_async(workflow_id)
-        return status.status if status else None
+        return Known(status.status, status.executor_id) if status else None
 
     async def forget(self, before_ms: int, most: int = 500) -> int:
         """Delete finished workflows that completed before the instant (ms since 1970)."""
@@ -152,12 +190,16 @@ class Durable:
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in done])
         return len(done)
 
-    async def stop(self) -> None:
-        """Let go: what has not ended stays pending and is replayed by the next process."""
+    async def abandon(self) -> None:
+        """Drop what is at work without a word; it stays pending and goes on elsewhere."""
         tasks = list(getattr(self._dbos, "_workflow_tasks", ()))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Let go: what has not ended stays pending and is replayed by the next process."""
+        await self.abandon()
         # The engine made its own thread pool the loop's default and shuts it down: give the loop a fresh one.
         with ThreadPoolExecutor(1) as ending:
             await asyncio.get_running_loop().run_in_executor(ending, DBOS.destroy)

@@ -5,18 +5,25 @@ SQLite: a file lock per slot beside the database. PostgreSQL: an advisory lock o
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 SLOTS = 64
+DOUBT = 12.0
+"""Seconds; more than twice the heartbeat in which a living process takes a lost name again."""
+GRACE = 3.0
+"""Seconds a process waits for its own name: the server may not have noticed yet that its former life is over."""
+Standing = Literal["held", "lost", "unknown"]
 
 
 class Liveness(Protocol):
@@ -30,7 +37,7 @@ class Liveness(Protocol):
         """Of these names, those nobody holds."""
         ...
 
-    def still_held(self) -> bool:
+    def standing(self) -> Standing:
         """Whether our own name is still ours; takes it again after a lost connection where that is possible."""
         ...
 
@@ -90,9 +97,9 @@ class FileLiveness:
                 file.close()
         return gone
 
-    def still_held(self) -> bool:
+    def standing(self) -> Standing:
         """A file lock is ours until we die."""
-        return self._file is not None
+        return "held" if self._file is not None else "lost"
 
     def let_go(self) -> None:
         """Free the slot."""
@@ -102,20 +109,30 @@ class FileLiveness:
 
 
 class AdvisoryLiveness:
-    """Names as advisory locks of PostgreSQL, on one connection that does nothing else."""
+    """Names as advisory locks of PostgreSQL, on one connection that does nothing else.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    Locks fall with their connection, so a restart of the server frees every name at once while all processes live.
+    A name therefore counts as dead only when it has been free for `doubt` seconds, in which the living take theirs again.
+    """
+
+    def __init__(self, engine: sa.Engine, doubt: float = DOUBT) -> None:
+        self._engine, self.doubt = engine, doubt
+        self._free_since: dict[str, float] = {}
         self._connection: sa.Connection | None = None
         self._name = ""
 
     def hold(self, wanted: str | None) -> str:
         """Take the wanted name, or one of this host and process."""
         names = [wanted] if wanted else [f"{socket.gethostname()}-{n}" for n in range(SLOTS)]
-        for name in names:
-            if self._lock(name):
-                self._name = name
-                return name
+        patience = time.monotonic() + (GRACE if wanted else 0)
+        while True:
+            for name in names:
+                if self._lock(name):
+                    self._name = name
+                    return name
+            if time.monotonic() >= patience:
+                break
+            time.sleep(0.1)
         raise LivenessError(
             f"the slot {wanted or 'of this host'} is held by another process; choose another ROUNDSMAN_SLOT"
         )
@@ -130,7 +147,7 @@ class AdvisoryLiveness:
         )
 
     def dead(self, executors: Iterable[str]) -> list[str]:
-        """Names nobody holds."""
+        """Names nobody has held for a while."""
         names = [name for name in executors if name != self._name]
         if not names:
             return []
@@ -143,30 +160,37 @@ class AdvisoryLiveness:
                     )
                 )
             }
-        return [name for name in names if _number(name) & 0xFFFFFFFFFFFFFFFF not in held]
+        now = time.monotonic()
+        free = {name for name in names if _number(name) & 0xFFFFFFFFFFFFFFFF not in held}
+        self._free_since = {name: self._free_since.get(name, now) for name in free}
+        return sorted(name for name in free if now - self._free_since[name] >= self.doubt)
 
-    def still_held(self) -> bool:
+    def standing(self) -> Standing:
         """Ask over our connection; after a lost one, take the name again if nobody else has."""
         try:
             assert self._connection is not None
             self._connection.execute(sa.text("SELECT 1"))
         except (DBAPIError, AssertionError):
-            if self._connection is not None:
-                self._connection.invalidate()
-                self._connection.close()
-                self._connection = None
+            self._drop()
             try:
-                return self._lock(self._name)
+                return "held" if self._lock(self._name) else "lost"
             except DBAPIError:
-                return False
-        return True
+                self._drop()
+                return "unknown"
+        return "held"
 
-    def let_go(self) -> None:
-        """Free the name with its connection."""
+    def _drop(self) -> None:
         if self._connection is not None:
-            self._connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+    def let_go(self) -> None:
+        """Free the name, then its connection."""
+        if self._connection is not None:
+            with contextlib.suppress(DBAPIError):
+                self._connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
+        self._drop()
 
 
 def _number(name: str) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from bot.engine.durable import Durable
 from bot.engine.liveness import Liveness
@@ -13,37 +15,99 @@ from bot.store import deliveries, executors, runs, sessions
 from bot.store.database import Database, Db
 
 _log = logging.getLogger("roundsman.reaper")
+Kind = Literal["run", "session"]
+_OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
-async def reap(database: Database, durable: Durable, liveness: Liveness, now: datetime) -> int:
-    """Adopt what dead executors left; gives how many workflows were taken over."""
-    holders = await database.read(executors.holders)
-    holders = sorted({*holders, *await database.read(deliveries.holders)})
-    dead = await asyncio.to_thread(liveness.dead, holders)
-    if not dead:
-        return 0
-    await database.write(runs.release, dead)
-    await database.write(deliveries.release, dead)
-    taken = await durable.adopt(dead) if durable.running else 0
-    if durable.running:
-        await _mend(database, durable, dead, now)
-    if taken:
-        _log.warning("took over %d workflows of %s", taken, ", ".join(dead))
-    return taken
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One attempt that a row says is at work."""
+
+    kind: Kind
+    id: int
+    attempt: int
+
+    @property
+    def workflow(self) -> str:
+        return f"{self.kind}-{self.id}-{self.attempt}"
 
 
-async def _mend(database: Database, durable: Durable, dead: list[str], now: datetime) -> None:
-    """Rows a dead process had begun but whose workflow never started, or ended without a word."""
-    for run_id, attempt in await database.read(runs.held_of, dead):
-        if await durable.known(f"run-{run_id}-{attempt}") in (None, "SUCCESS", "ERROR", "CANCELLED"):
-            await database.write(_run_again, run_id)
-    for session_id, attempt in await database.read(sessions.held_of, dead):
-        state = await durable.known(f"session-{session_id}-{attempt}")
-        if state is None:
-            await database.write(sessions.requeue, session_id, attempt)
-        elif state in ("SUCCESS", "ERROR", "CANCELLED"):
-            await database.write(fail_session, session_id, attempt, now, "its workflow ended without a word")
-    await database.write(executors.forget, dead)
+@dataclass
+class Reaper:
+    """Looks for work nobody does. A process's own rows count as orphaned when two looks in a row find them idle."""
+
+    database: Database
+    durable: Durable
+    liveness: Liveness
+    _idle: set[str] = field(default_factory=set)
+
+    async def start(self, now: datetime) -> None:
+        """Mend what this process's former life left; before its loops begin."""
+        await self.database.write(deliveries.release, [self.durable.executor])
+        await self._mend(self.durable.executor, await self._held(self.durable.executor), now)
+
+    async def look(self, now: datetime) -> int:
+        """Take over from the dead and mend our own; gives how many workflows were taken over."""
+        await self._mend_ours(now)
+        holders = await self.database.read(executors.holders)
+        holders = sorted({*holders, *await self.database.read(deliveries.holders)})
+        dead = await asyncio.to_thread(self.liveness.dead, holders)
+        return sum([await self._take_over(name, now) for name in dead])
+
+    async def _take_over(self, name: str, now: datetime) -> int:
+        await self.database.write(runs.release, [name])
+        await self.database.write(deliveries.release, [name])
+        held = await self._held(name)
+        loose = [one.id for one in held if one.kind == "session"]
+        await self.database.write(
+            sessions.let_loose, loose, name
+        )  # first: whoever goes on with one holds it then
+        taken = await self.durable.adopt([name])
+        await self._mend(name, held, now)
+        await self.database.write(executors.forget, [name])
+        if held or taken:
+            _log.warning("took over %d workflows of %s", taken, name)
+        return taken
+
+    async def _mend_ours(self, now: datetime) -> None:
+        held = await self._held(self.durable.executor)
+        idle = [one for one in held if one.workflow not in self.durable.at_work]
+        twice = [one for one in idle if one.workflow in self._idle]
+        self._idle = {one.workflow for one in idle}
+        await self._mend(self.durable.executor, twice, now)
+
+    async def _held(self, name: str) -> list[_Held]:
+        choosing = await self.database.read(runs.held_of, name)
+        working = await self.database.read(sessions.held_of, name)
+        return [_Held("run", *one) for one in choosing] + [_Held("session", *one) for one in working]
+
+    async def _mend(self, name: str, held: list[_Held], now: datetime) -> None:
+        """Bring each row and its journal together: begun never, cut off in the middle, or ended without a word."""
+        for one in held:
+            known = await self.durable.known(one.workflow)
+            if known is None:
+                await self._begin_again(one)
+            elif known.status in _OVER:
+                await self._give_up(one, now)
+            elif known.status == "PENDING" and self._dropped(one, name, known.executor):
+                await self.durable.resume(one.workflow, name)
+
+    def _dropped(self, one: _Held, name: str, executor: str | None) -> bool:
+        """Whether it is ours by row and journal, and we are not at it."""
+        return executor == name == self.durable.executor and one.workflow not in self.durable.at_work
+
+    async def _begin_again(self, one: _Held) -> None:
+        if one.kind == "run":
+            await self.database.write(runs.release_one, one.id, one.attempt)
+        else:
+            await self.database.write(sessions.requeue, one.id, one.attempt)
+
+    async def _give_up(self, one: _Held, now: datetime) -> None:
+        if one.kind == "run":
+            await self.database.write(_run_again, one.id)
+        else:
+            words = "the service failed while it worked on this, without a word"
+            await self.database.write(fail_session, one.id, one.attempt, now, words)
 
 
 def _run_again(db: Db, run_id: int) -> None:

@@ -19,6 +19,7 @@ from bot.model.run import Job, RunStatus, Trigger, TriggerKind
 from bot.store import runs, words
 from bot.store.database import Database, Db
 from bot.store.due import due_jobs, record_fires
+from bot.store.jobs import identity_of
 
 BATCH = 250
 _log = logging.getLogger("roundsman.ticker")
@@ -69,7 +70,7 @@ def _plan(job: Job, repository: str, now: datetime) -> _Plan:
     assert job.next_run_at is not None
     try:
         spec = _spec(json.dumps(job.spec))
-        schedule = Schedule.of(spec, identity=f"{repository}:{job.name}", anchor=job.anchor_at)
+        schedule = Schedule.of(spec, identity=identity_of(repository, job.name), anchor=job.anchor_at)
         told = due(schedule, job.next_run_at - timedelta(seconds=1), now, spec.catch_up)
         following = schedule.next_after(now)
     except (ValidationError, ValueError) as error:

@@ -44,20 +44,15 @@ class Watch:
 
     async def look(self) -> None:
         """End the sessions somebody wants ended."""
-        if not self._working:
+        watched = dict(self._working)
+        if not watched:
             return
-        for session_id in await self._db.read(sessions.cancels, list(self._working)):
-            self._working[session_id].cancelled.set()
-
-    def forget_ended(self, living: set[int]) -> None:
-        """Stop watching sessions that are over."""
-        for session_id in set(self._working) - living:
-            del self._working[session_id]
-
-    def end_all(self) -> None:
-        """End every agent of this process."""
-        for watched in self._working.values():
-            watched.cancelled.set()
+        living = await self._db.read(sessions.wishes, list(watched))
+        for session_id, one in watched.items():
+            if session_id not in living and self._working.get(session_id) is one:
+                del self._working[session_id]
+            elif living.get(session_id):
+                one.cancelled.set()
 
 
 class _Scribe:

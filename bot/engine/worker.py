@@ -13,22 +13,27 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from bot import __version__
-from bot.engine import reaper, ticker
+from bot.engine import ticker
 from bot.engine.durable import Durable
 from bot.engine.liveness import Liveness
 from bot.engine.money import Purse
+from bot.engine.reaper import Reaper
 from bot.engine.watch import Watch
 from bot.ports import Clock
 from bot.store import executors, runs, sessions
 from bot.store.database import Database
+from bot.store.due import glance
 from bot.store.sessions import Caps
 
 _log = logging.getLogger("roundsman.worker")
 
 RUNS_AT_ONCE = 8
+SOON = 0.02
+"""Seconds; the shortest rest before a fire that is about to be due."""
 
 
 @dataclass
@@ -55,6 +60,10 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._looked = asyncio.Event()
         self.looks = 0
+        self._next_due: datetime | None = None
+        self.reaper = Reaper(self.database, self.durable, self.liveness)
+        self.lost = asyncio.Event()
+        self.durable.moved = self.nudge
 
     @property
     def executor(self) -> str:
@@ -72,8 +81,10 @@ class Worker:
             self.clock.now(),
             fresh=True,
         )
-        await self._reap()
+        await self.database.write(runs.release, [self.executor])
         await self.durable.start()
+        await self.reaper.start(self.clock.now())
+        await self._reap()
         loops = {
             "rounds": (self.poll, self._look),
             "watch": (min(self.poll, 1.0), self._watch),
@@ -97,9 +108,11 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._drain()
+        if not self.lost.is_set():
+            await self._drain()
         await self.durable.stop()
-        await self.database.write(executors.gone, self.executor)
+        if not self.lost.is_set():
+            await self.database.write(executors.gone, self.executor)
         self.liveness.let_go()
 
     async def _drain(self) -> None:
@@ -118,12 +131,16 @@ class Worker:
                 await work()
             except Exception:
                 _log.exception("the %s loop met an unforeseen fault; it goes on", name)
-            await self._pause(period, wakes=name == "rounds")
+            if name == "rounds":
+                await self._rest(period)
+            else:
+                await asyncio.sleep(period)
 
-    async def _pause(self, period: float, *, wakes: bool) -> None:
-        if not wakes:
-            await asyncio.sleep(period)
-            return
+    async def _rest(self, period: float) -> None:
+        """Until the next look, the next fire or a nudge, whichever comes first."""
+        if self.fires and self._next_due is not None:
+            left = (self._next_due - self.clock.now()).total_seconds()
+            period = min(period, max(left, SOON))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._nudge.wait(), period)
         self._nudge.clear()
@@ -133,9 +150,16 @@ class Worker:
     async def _look(self) -> None:
         """Fire, begin, admit; once more at once while there was something to do."""
         now = self.clock.now()
-        fired = await asyncio.to_thread(ticker.tick, self.database, now) if self.fires else 0
-        begun = await self._begin_runs()
-        admitted = await self._admit()
+        seen = await self.database.read(glance, now)
+        self._next_due = seen.next_due
+        fired = begun = admitted = 0
+        if self.fires and seen.next_due is not None and seen.next_due <= now:
+            fired = await asyncio.to_thread(ticker.tick, self.database, now)
+            self._next_due = None
+        if seen.runs or fired:
+            begun = await self._begin_runs()
+        if seen.sessions:
+            admitted = await self._admit()
         self.looks += 1
         self._looked.set()
         self._looked.clear()
@@ -152,8 +176,6 @@ class Worker:
         return len(claimed)
 
     async def _admit(self) -> int:
-        if not await self.database.read(sessions.any_waiting, self.clock.now()):
-            return 0
         now = self.clock.now()
         reserve = partial(self.purse.reserve, now=now)
         admitted = await self.database.write(sessions.admit, self.executor, self.caps, now, reserve=reserve)
@@ -165,16 +187,22 @@ class Worker:
         await self.watch.look()
 
     async def _beat(self) -> None:
-        if not await asyncio.to_thread(self.liveness.still_held):
-            _log.error("this process lost its name %s to another; it ends its agents", self.executor)
-            self.watch.end_all()
+        if await asyncio.to_thread(self.liveness.standing) == "lost":
+            _log.error(
+                "another process took the name %s while the database was away; this one drops its work and ends",
+                self.executor,
+            )
+            self.lost.set()
+            self._stopping.set()
+            await self.durable.abandon()
+            return
         await self.database.write(
             executors.beat, self.executor, socket.gethostname(), os.getpid(), __version__, self.clock.now()
         )
 
     async def _reap(self) -> None:
         """Take over from the dead, and mend rows whose workflow never began."""
-        await reaper.reap(self.database, self.durable, self.liveness, self.clock.now())
+        await self.reaper.look(self.clock.now())
 
     async def busy(self) -> bool:
         """Whether something works or could start now; asked after the loop has looked twice more."""

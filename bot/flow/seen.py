@@ -24,8 +24,8 @@ COMMENTS = "comments"
 
 def state_of(item: Item, effects: Sequence[Effect] = ()) -> State:
     """Give the facets of `item` as people left them; `effects` are ours on this item, of all jobs, in order."""
-    ours = [effect for effect in effects if _shows_in(effect, item)]
     facets = raw_state(item)
+    ours = [effect for effect in effects if _shows_in(effect, item, facets)]
     for name in {effect.facet for effect in ours if effect.facet and effect.facet != COMMENTS}:
         facets[name] = _looked_through(facets.get(name, ""), [e for e in ours if e.facet == name])
         if facets[name] == "":
@@ -46,13 +46,19 @@ def fingerprint(state: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _shows_in(effect: Effect, item: Item) -> bool:
-    """Whether this payload is new enough to carry the effect."""
+def _shows_in(effect: Effect, item: Item, facets: Mapping[str, Any]) -> bool:
+    """Whether this payload is new enough to carry the effect, by its time or by the value we left.
+
+    The time of a label is that of GitHub's answer, which may be a second past the item's own `updated_at`.
+    """
     if not effect.done or effect.undone_at:
         return False
     if effect.at is None or not item.updated_at:
         return True
-    return effect.at.replace(microsecond=0) <= datetime.fromisoformat(item.updated_at)
+    if effect.at.replace(microsecond=0) <= datetime.fromisoformat(item.updated_at):
+        return True
+    left = effect.facet is not None and effect.facet != COMMENTS
+    return left and facets.get(effect.facet or "", "") == (effect.after or "")
 
 
 def _looked_through(value: str, effects: Iterable[Effect]) -> str:

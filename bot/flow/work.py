@@ -19,7 +19,7 @@ from bot.flow.words import Briefed, Decided, Done, Worked, Wrote
 from bot.model.agent import AgentEnd, Failure
 from bot.model.item import Item
 from bot.model.outcome import Check, Comment, Decision, May, Review
-from bot.model.run import SessionStatus
+from bot.model.run import Effect, SessionStatus
 from bot.ports import (
     Agent,
     Book,
@@ -37,6 +37,8 @@ from bot.ports import (
 from commands.faults import CommandError
 from commands.template import uses
 
+MOMENTS, MOMENT = 8, 0.25
+"""How often, and after how many seconds, a brief looks again for writes of others that are under way."""
 CRASHES = 3
 """How often an agent may go down with our process before its session is given up."""
 
@@ -100,7 +102,7 @@ async def brief(ticket: Ticket, crew: Crew) -> Briefed:
             )
     except CommandError as error:
         return await _end(seat, crew, SessionStatus.failed, str(error), "configuration")
-    saw = state_of(item, await crew.book.effects(seat, item.number)) if item else {}
+    saw = state_of(item, await _our_effects(seat, item.number, crew)) if item else {}
     await crew.book.note(
         seat, saw=saw, prompt=prompt or None, request=request.model_dump(mode="json"), engine=request.engine, model=request.model,
         title=item.title if item else seat.repository.full_name, url=item.url if item else "",
@@ -110,6 +112,17 @@ async def brief(ticket: Ticket, crew: Crew) -> Briefed:
 
 async def _item(seat: Seat, crew: Crew) -> Item | Refusal | None:
     return await crew.tracker.item(seat.ref, seat.session.number) if seat.spec.has_items else None
+
+
+async def _our_effects(seat: Seat, number: int, crew: Crew) -> list[Effect]:
+    """What we did on the item, once other jobs' writes of this moment are recorded: the item may show them already."""
+    effects: list[Effect] = []
+    for _ in range(MOMENTS):
+        effects = await crew.book.effects(seat, number)
+        if all(effect.done or effect.session_id == seat.session.id for effect in effects):
+            break
+        await asyncio.sleep(MOMENT)
+    return effects
 
 
 async def _unreadable(seat: Seat, crew: Crew, refusal: Refusal) -> Briefed:
@@ -138,6 +151,8 @@ async def do_work(ticket: Ticket, crew: Crew) -> Worked:
     seat = await _seat(ticket, crew)
     if seat is None:
         return Worked(ending="cancelled")
+    if seat.session.end is not None:  # it ended, and we died before the journal knew
+        return Worked(ending=_ended(seat).ending)
     crashed = await crew.book.began_work(seat)
     if crashed >= CRASHES:
         words = f"the service went down {crashed} times while the agent worked; the item is left alone until somebody looks"

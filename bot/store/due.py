@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from bot.model.run import Job
+from bot.model.run import Job, RunStatus
+from bot.store import sessions, words
 from bot.store.sql import insert_new, skip_locked
 from bot.store.tables import Jobs, Repositories, Runs
 
@@ -31,12 +33,32 @@ def due_jobs(db: Session, now: datetime, most: int) -> list[tuple[Job, str]]:
     return [(job, names[job.repository_id]) for job in jobs]
 
 
-def next_due(db: Session) -> datetime | None:
-    """When the next fire is due."""
-    wanted = select(sa.func.min(Jobs.next_run_at)).where(
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Whether there is anything to do, by one read: when the next fire is due, whether runs or sessions may wait."""
+
+    next_due: datetime | None = None
+    runs: bool = False
+    sessions: bool = False
+
+
+def glance(db: Session, now: datetime) -> Glance:
+    """Look once; nothing waits while everything is stopped."""
+    if words.stopped(db):
+        return Glance()
+    due = select(sa.func.min(Jobs.next_run_at)).where(
         Jobs.status == "active", col(Jobs.archived_at).is_(None)
     )
-    return db.exec(wanted).first()
+    pending = (
+        select(Runs.id)
+        .where(Runs.status == RunStatus.pending.value, col(Runs.executor).is_(None))
+        .where(sa.or_(col(Runs.not_before).is_(None), col(Runs.not_before) <= now))
+    )
+    return Glance(
+        next_due=db.exec(due).first(),
+        runs=db.exec(pending.limit(1)).first() is not None,
+        sessions=sessions.any_waiting(db, now),
+    )
 
 
 def record_fires(db: Session, rows: Sequence[dict[str, Any]], following: Sequence[dict[str, Any]]) -> int:

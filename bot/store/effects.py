@@ -36,6 +36,11 @@ def abandon(db: Session, key: str) -> None:
     change(db, sa.delete(Effects).where(col(Effects.key) == key, col(Effects.done).is_(False)))
 
 
+def abandon_unfinished(db: Session, session_id: int) -> None:
+    """The session is over: what it meant to do and never saw done no longer holds its items back."""
+    change(db, sa.delete(Effects).where(col(Effects.session_id) == session_id, col(Effects.done).is_(False)))
+
+
 def undone(db: Session, effect_id: int, now: datetime) -> None:
     """Write down that it was taken back."""
     change(db, sa.update(Effects).where(col(Effects.id) == effect_id).values(undone_at=now))

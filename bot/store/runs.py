@@ -94,10 +94,12 @@ def items_of(db: Session, run_id: int) -> list[RunItem]:
 
 
 def live_runs(db: Session, job_ids: Collection[int]) -> dict[int, list[int]]:
-    """The ids of pending and running runs by job."""
+    """The ids of pending and running rounds by job; runs for one item alone (events, comments) are no rounds."""
     found: dict[int, list[int]] = {}
     rows = db.exec(
-        select(Runs.job_id, Runs.id).where(col(Runs.job_id).in_(job_ids), col(Runs.status).in_(LIVE))
+        select(Runs.job_id, Runs.id)
+        .where(col(Runs.job_id).in_(job_ids), col(Runs.status).in_(LIVE), col(Runs.number).is_(None))
+        .order_by(col(Runs.id))
     )
     for job_id, run_id in rows:
         found.setdefault(job_id, []).append(int(run_id or 0))
@@ -105,7 +107,10 @@ def live_runs(db: Session, job_ids: Collection[int]) -> dict[int, list[int]]:
 
 
 def claim(db: Session, executor: str, limit: int, now: datetime) -> list[tuple[int, int]]:
-    """Take up to `limit` pending runs that may start, as (id, attempt); none while everything is stopped."""
+    """Take up to `limit` pending runs that may start, as (id, attempt); none while everything is stopped.
+
+    By priority; within one, repositories take turns, so that a thousand runs of one hold nobody up.
+    """
     if words.stopped(db):
         return []
     earlier = sa.orm.aliased(Runs)
@@ -116,13 +121,26 @@ def claim(db: Session, executor: str, limit: int, now: datetime) -> list[tuple[i
     waits_for_item = sa.exists().where(
         col(Claims.job_id) == col(Runs.job_id), col(Claims.number) == col(Runs.number)
     )
-    wanted = (
-        select(Runs.id, Runs.attempt)
-        .where(Runs.status == RunStatus.pending.value, col(Runs.executor).is_(None))
+    free = sa.and_(col(Runs.status) == RunStatus.pending.value, col(Runs.executor).is_(None))
+    turn = sa.func.row_number().over(
+        partition_by=(col(Runs.priority), col(Runs.repository_id)), order_by=col(Runs.id)
+    )
+    ready = (
+        sa.select(col(Runs.id), col(Runs.priority), turn.label("turn"))
+        .where(free)
         .where(sa.or_(col(Runs.not_before).is_(None), col(Runs.not_before) <= now))
         .where(sa.or_(sa.not_(col(Runs.serial)), sa.not_(waits_for_run)))
         .where(sa.or_(col(Runs.number).is_(None), sa.not_(waits_for_item)))
-        .order_by(col(Runs.priority), col(Runs.id))
+        .subquery()
+    )
+    first = sa.select(ready.c.id).order_by(ready.c.priority, ready.c.turn, ready.c.id).limit(4 * limit)
+    turns = {run_id: place for place, run_id in enumerate(db.execute(first).scalars())}
+    if not turns:
+        return []
+    wanted = (
+        select(Runs.id, Runs.attempt)
+        .where(col(Runs.id).in_(list(turns)), free)
+        .order_by(sa.case(turns, value=col(Runs.id)))
         .limit(limit)
     )
     ids = [(int(run or 0), attempt) for run, attempt in db.exec(skip_locked(db, wanted)).all()]
@@ -186,26 +204,14 @@ def cancel_everything(db: Session, now: datetime) -> None:
 
 
 def _cancel_waiting(db: Session, which: Any, now: datetime) -> None:
-    change(
-        db,
-        sa.delete(Claims).where(
-            sa.exists().where(
-                which, col(Sessions.job_id) == col(Claims.job_id), col(Sessions.number) == col(Claims.number), col(Sessions.run_id) == col(Claims.run_id),
-                col(Sessions.status) == SessionStatus.queued.value,
-            )
-        ),
-    )  # fmt: skip
-    change(
-        db,
-        sa.update(Sessions)
-        .where(which, col(Sessions.status) == SessionStatus.queued.value)
-        .values(
-            status=SessionStatus.cancelled.value,
-            reason="cancelled before it began",
-            completed_at=now,
-            cancel_requested_at=now,
-        ),
+    from bot.store.sessions import finish
+
+    waiting = select(Sessions.id, Sessions.attempt).where(
+        which, Sessions.status == SessionStatus.queued.value
     )
+    for session_id, attempt in db.exec(waiting).all():
+        words = "cancelled before it began"
+        finish(db, int(session_id or 0), attempt, SessionStatus.cancelled, now, reason=words)
     change(
         db,
         sa.update(Sessions)
@@ -314,6 +320,17 @@ def release(db: Session, executors: Collection[str]) -> int:
     )
 
 
+def release_one(db: Session, run_id: int, attempt: int) -> None:
+    """Give back a run that was claimed and whose workflow never began."""
+    change(
+        db,
+        sa.update(Runs)
+        .where(col(Runs.id) == run_id, col(Runs.attempt) == attempt, col(Runs.facts).is_(None))
+        .where(col(Runs.status).in_(LIVE))
+        .values(status=RunStatus.pending.value, executor=None),
+    )
+
+
 def retry_later(attempt: int, *, base: float = 30.0, most: float = 3600.0, spread: float = 0.0) -> timedelta:
     """The wait before try number `attempt + 1`: doubling, capped, spread by `spread` in 0..1."""
     return timedelta(seconds=min(most, base * 2 ** max(0, attempt - 1)) * (1 + 0.25 * spread))
@@ -327,11 +344,9 @@ def held_by(db: Session, executor: str) -> int:
     return int(db.exec(wanted).one())
 
 
-def held_of(db: Session, executors: Collection[str]) -> list[tuple[int, int]]:
-    """Runs of these processes that are still choosing, as (id, attempt)."""
-    wanted = select(Runs.id, Runs.attempt).where(
-        col(Runs.executor).in_(executors), Runs.status == RunStatus.running.value
-    )
+def held_of(db: Session, executor: str) -> list[tuple[int, int]]:
+    """Runs this process has claimed and not chosen yet, as (id, attempt)."""
+    wanted = select(Runs.id, Runs.attempt).where(Runs.executor == executor, col(Runs.status).in_(LIVE))
     return [(int(run or 0), attempt) for run, attempt in db.exec(wanted.where(col(Runs.facts).is_(None)))]
 
 

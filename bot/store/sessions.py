@@ -13,7 +13,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from bot.model.run import Session, SessionStatus
-from bot.store import ledger, runs, words
+from bot.store import effects, ledger, runs, words
 from bot.store.budget import Reserved, settle
 from bot.store.sql import LOCK_ADMISSION, change, insert_new, one_at_a_time
 from bot.store.tables import Sessions, Transcript
@@ -39,12 +39,16 @@ class _Room:
     worker: int = 0
     repositories: Counter[int] = field(default_factory=Counter)
     jobs: Counter[int] = field(default_factory=Counter)
+    limits: dict[int, int] = field(default_factory=dict)
 
     def take(self, repository: int, job: int, mine: bool) -> None:
         self.total += 1
         self.worker += mine
         self.repositories[repository] += 1
         self.jobs[job] += 1
+
+    def full_jobs(self) -> list[int]:
+        return [job for job, count in self.jobs.items() if count >= self.limits.get(job, count + 1)]
 
 
 def attempt_key(session_id: int, attempt: int) -> str:
@@ -122,25 +126,39 @@ def admit(
 
 def _room(db: Db, executor: str) -> _Room:
     room = _Room()
-    running = select(Sessions.repository_id, Sessions.job_id, Sessions.executor).where(
+    running = select(Sessions.repository_id, Sessions.job_id, Sessions.concurrency, Sessions.executor).where(
         Sessions.status == SessionStatus.running.value
     )
-    for repository, job, holder in db.exec(running):
+    for repository, job, limit, holder in db.exec(running):
         room.take(repository, job, holder == executor)
+        room.limits[job] = limit
     return room
 
 
 def _candidates(db: Db, room: _Room, caps: Caps, now: datetime) -> list[Sessions]:
-    """The head of the queue: within a priority, repositories take turns, those with the least at work first."""
+    """The head of the queue: within a priority, repositories take turns, those with the least at work first.
+
+    Of each job only the first few count: a long queue that waits for its own limit or budget hides nobody else's.
+    """
     full = [repository for repository, count in room.repositories.items() if count >= caps.repository]
-    turn = sa.func.row_number().over(
-        partition_by=(col(Sessions.priority), col(Sessions.repository_id)), order_by=col(Sessions.id)
+    in_job = sa.func.row_number().over(
+        partition_by=(col(Sessions.priority), col(Sessions.job_id)), order_by=col(Sessions.id)
     )
-    waiting = (
-        sa.select(col(Sessions.id), col(Sessions.priority), col(Sessions.repository_id), turn.label("turn"))
+    ready = (
+        sa.select(
+            col(Sessions.id), col(Sessions.priority), col(Sessions.repository_id), in_job.label("in_job")
+        )
         .where(col(Sessions.status) == SessionStatus.queued.value)
         .where(sa.or_(col(Sessions.not_before).is_(None), col(Sessions.not_before) <= now))
-        .where(col(Sessions.repository_id).not_in(full))
+        .where(col(Sessions.repository_id).not_in(full), col(Sessions.job_id).not_in(room.full_jobs()))
+        .subquery()
+    )
+    turn = sa.func.row_number().over(
+        partition_by=(ready.c.priority, ready.c.repository_id), order_by=(ready.c.in_job, ready.c.id)
+    )
+    waiting = (
+        sa.select(ready.c.id, ready.c.priority, ready.c.repository_id, turn.label("turn"))
+        .where(ready.c.in_job <= caps.total)
         .subquery()
     )
     head = db.execute(
@@ -170,16 +188,36 @@ def _start(db: Db, session: Sessions, executor: str, now: datetime) -> None:
     )  # fmt: skip
 
 
+class HeldByAnother(Exception):  # noqa: N818 - said of a session, in the field's words
+    """The session is at work in another process, which took it over while this one seemed dead."""
+
+
 def own(db: Db, session_id: int, attempt: int, executor: str) -> Session | None:
-    """Take a session over for this process; None where this attempt is over."""
-    touched = change(
+    """Hold a session in this process; None where this attempt is over. Raises HeldByAnother."""
+    at_work = sa.and_(
+        col(Sessions.id) == session_id,
+        col(Sessions.attempt) == attempt,
+        col(Sessions.status) == SessionStatus.running.value,
+    )
+    free = sa.or_(col(Sessions.executor).is_(None), col(Sessions.executor) == executor)
+    if change(db, sa.update(Sessions).where(at_work, free).values(executor=executor)):
+        return get(db, session_id)
+    if db.exec(select(Sessions.id).where(at_work)).first() is not None:
+        raise HeldByAnother
+    return None
+
+
+def let_loose(db: Db, session_ids: Collection[int], executor: str) -> None:
+    """Take sessions from a dead process, for whoever is first to go on with them."""
+    if not session_ids:
+        return
+    change(
         db,
         sa.update(Sessions)
-        .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt)
+        .where(col(Sessions.id).in_(session_ids), col(Sessions.executor) == executor)
         .where(col(Sessions.status) == SessionStatus.running.value)
-        .values(executor=executor),
+        .values(executor=None),
     )
-    return get(db, session_id) if touched else None
 
 
 def note(db: Db, /, session_id: int, attempt: int, **values: Any) -> None:
@@ -235,17 +273,21 @@ def request_cancel(db: Db, session_id: int, now: datetime) -> bool:
     )
 
 
-def cancels(db: Db, session_ids: Collection[int]) -> set[int]:
-    """Which of these sessions somebody wants ended."""
-    wanted = select(Sessions.id).where(
-        col(Sessions.id).in_(session_ids), col(Sessions.cancel_requested_at).is_not(None)
+def wishes(db: Db, session_ids: Collection[int]) -> dict[int, bool]:
+    """Of these sessions those at work, each with whether somebody wants it ended."""
+    wanted = select(Sessions.id, Sessions.cancel_requested_at).where(
+        col(Sessions.id).in_(session_ids), Sessions.status == SessionStatus.running.value
     )
-    return {int(found or 0) for found in db.exec(wanted)}
+    return {int(found or 0): asked is not None for found, asked in db.exec(wanted)}
 
 
 def again_later(db: Db, session_id: int, attempt: int, until: datetime, why: str, cost: float) -> bool:
-    """Queue the next attempt of a session that failed in a way that may pass."""
+    """Queue the next attempt of a session that failed in a way that may pass; it begins with a clean slate."""
     row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
+    if row.cancel_requested_at is not None:
+        return finish(
+            db, session_id, attempt, SessionStatus.cancelled, row.cancel_requested_at, reason=why, cost=cost
+        )
     tries = [*(row.attempts or []), {"attempt": attempt, "reason": why, "cost": cost}]
     touched = change(
         db,
@@ -253,6 +295,7 @@ def again_later(db: Db, session_id: int, attempt: int, until: datetime, why: str
         .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt, col(Sessions.status) == SessionStatus.running.value)
         .values(
             status=SessionStatus.queued.value, attempt=attempt + 1, crashes=0, executor=None, not_before=until, reason=why, attempts=tries,
+            end=None, decision=None,
         ),
     )  # fmt: skip
     settle(db, attempt_key(session_id, attempt), cost)
@@ -287,6 +330,7 @@ def finish(
         return False
     ended = get(db, session_id)
     assert ended is not None
+    effects.abandon_unfinished(db, session_id)
     _enter(db, ended, now)
     ledger.let_go(db, ended.job_id, ended.number, ended.run_id)
     runs.close_if_done(db, ended.run_id, now)
@@ -350,9 +394,9 @@ def working(db: Db, executor: str) -> int:
     return int(db.exec(wanted).one())
 
 
-def held_of(db: Db, executors: Collection[str]) -> list[tuple[int, int]]:
-    """Sessions these processes have at work, as (id, attempt)."""
-    wanted = select(Sessions.id, Sessions.attempt).where(col(Sessions.executor).in_(executors))
+def held_of(db: Db, executor: str) -> list[tuple[int, int]]:
+    """Sessions this process has at work, as (id, attempt)."""
+    wanted = select(Sessions.id, Sessions.attempt).where(Sessions.executor == executor)
     return [
         (int(s or 0), attempt)
         for s, attempt in db.exec(wanted.where(Sessions.status == SessionStatus.running.value))

@@ -214,7 +214,8 @@ class Sessions(SQLModel, table=True):
             sqlite_where=sa.text("status IN ('queued', 'running')"),
             postgresql_where=sa.text("status IN ('queued', 'running')"),
         ),
-        sa.Index("ix_sessions_ended", "completed_at"),
+        # everything the overview sums up, so that it is read from the index alone
+        sa.Index("ix_sessions_ended", "completed_at", "repository_id", "status", "cost"),
         sa.Index("ix_sessions_stats", "job_id", "completed_at", "status", "cost"),
     )
     id: int | None = Field(default=None, primary_key=True)

@@ -158,13 +158,15 @@ def _summed(sums: Collection[Sum]) -> Sum:
 def sums_by_repository(db: Db, ids: Ids, since: datetime) -> dict[int, Sum]:
     """What ended since then, by repository: read from one index alone."""
     status = col(Sessions.status)
+    # the + 0 keeps SQLite from reading every session there ever was in the order of repositories
+    place = col(Sessions.repository_id) + sa.literal_column("0")
     rows = db.execute(
         sa.select(
-            col(Sessions.repository_id), _n(status.in_(ENDED)), _n(status.in_(GOOD)),
+            place, _n(status.in_(ENDED)), _n(status.in_(GOOD)),
             _n(status == SessionStatus.quiet.value), sa.func.sum(Sessions.cost),
         )
         .where(col(Sessions.completed_at) >= since, _within(col(Sessions.repository_id), ids))
-        .group_by(col(Sessions.repository_id))
+        .group_by(place)
     )  # fmt: skip
     return {key: Sum(int(n), int(good), int(quiet), float(cost or 0)) for key, n, good, quiet, cost in rows}
 

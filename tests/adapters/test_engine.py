@@ -18,7 +18,9 @@ from bot.model.job import JobSpec
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import Run, RunStatus, SessionStatus, Trigger, TriggerKind
 from bot.store import jobs, repositories, runs, sessions
+from bot.store.budget import Reserved
 from bot.store.database import Database
+from bot.store.sessions import Caps
 from bot.store.tables import Outbox
 from tests.fakes import HandClock, MemoryGitHub, NoSources, ScriptedAgent
 
@@ -311,6 +313,70 @@ async def test_an_agent_that_takes_the_process_down_is_given_up(bench: Bench) ->
     (run,) = await bench.ended(job)
     assert run.status is RunStatus.failed
     assert bench.agent.sessions == 3
+
+
+async def test_what_was_claimed_and_never_begun_begins_after_a_restart(bench: Bench) -> None:
+    """A process dies between taking a row and starting its workflow; its next life, of the same name, begins it."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.")
+    job = bench.job()
+    await bench.die()
+    trigger = Trigger(kind=TriggerKind.manual, occasion="by hand")
+    bench.database.write_now(runs.fire, job, trigger, bench.clock.now())
+    assert bench.database.write_now(runs.claim, "slot-0", 5, bench.clock.now()) == [(1, 1)]
+    await bench.wake()
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.completed
+
+
+async def test_what_was_admitted_and_never_begun_begins_after_a_restart(bench: Bench) -> None:
+    """The same for a session."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.")
+    job = bench.job()
+    assert bench.worker is not None
+    bench.worker.caps = Caps(0, 0, 0)
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: bool(bench.database.read_now(sessions.of_run, 1)))
+    await bench.die()
+    free = Reserved("yes")
+    bench.database.write_now(sessions.admit, "slot-0", Caps(), bench.clock.now(), reserve=lambda *_: free)
+    await bench.wake()
+    (run,) = await bench.ended(job)
+    assert (run.status, bench.agent.sessions) == (RunStatus.completed, 1)
+
+
+async def test_a_workflow_cut_off_in_a_living_process_goes_on(bench: Bench) -> None:
+    """The engine drops a workflow (the database was away too long): two looks later it is taken up again."""
+    number = bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.")
+    job = bench.job()
+    bench.agent.hold = asyncio.Event()
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: bench.agent.sessions == 1)
+    assert bench.worker is not None
+    await bench.worker.durable.abandon()
+    bench.agent.hold = None
+    for _ in range(2):
+        await bench.worker.reaper.look(bench.clock.now())
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.completed
+    assert len(bench.github.comments_of[number]) == 1
+
+
+async def test_a_run_cancelled_while_it_chooses_works_on_nothing(bench: Bench) -> None:
+    """The wish comes between the look at GitHub and the record of it."""
+    bench.github.issue("Crash", "bug")
+    job = bench.job()
+
+    async def cancelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        await bench.database.write(runs.request_cancel, 1, bench.clock.now())
+        return await MemoryGitHub.matching(bench.github, *args, **kwargs)
+
+    bench.github.matching = cancelled_meanwhile  # type: ignore[method-assign]
+    bench.clock.move(minutes=1)
+    (run,) = await bench.ended(job)
+    assert (run.status, bench.agent.sessions) == (RunStatus.cancelled, 0)
 
 
 def test_an_outcome_is_plain_json() -> None:

@@ -16,7 +16,8 @@ A program sends a token: `Authorization: Bearer rdm_…`. A person makes one wit
 than they may do themselves; its text is shown once and only its hash is kept. Scopes: `see`, `run` (also pauses), `edit`, and
 `operate` for operators. In the browser the dashboard's own session is used, and a change then carries `X-CSRF-Token`.
 
-```
+<!-- not run: needs a running service -->
+```sh
 curl -H "Authorization: Bearer $TOKEN" https://rounds.example.com/api/jobs
 curl -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: 1" https://rounds.example.com/api/repos/acme/shop/schedules \\
      --json '{"name": "triage", "on": {"schedule": "0 9 * * 1-5"}, "filter": "is:open label:bug", "command": "issue/root-cause"}'

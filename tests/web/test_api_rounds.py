@@ -73,7 +73,7 @@ async def test_a_session_at_work_is_asked_to_end(house: House, will: httpx.Async
     """Its worker sees the wish; one that has ended cannot be cancelled."""
     at_work(house, 3, status="running")
     assert (await will.post("/api/sessions/1/cancel")).status_code == 202
-    assert house.database.read_now(sessions.cancels, [1]) == {1}
+    assert house.database.read_now(sessions.wishes, [1]) == {1: True}
     house.database.write_now(sessions.finish, 1, 1, SessionStatus.cancelled, house.clock.now())
     assert (await will.post("/api/sessions/1/cancel")).status_code == 409
 

@@ -1,0 +1,1 @@
+"""What is handed out: the wheel, the image's recipe, the bill of materials and the notices."""
