@@ -45,7 +45,9 @@ def test_the_wheel_holds_the_whole_program(wheel: Path) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert inside == there
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    carried = set(project["tool"]["hatch"]["build"]["targets"]["wheel"].get("force-include", {}).values())
+    assert inside == there | carried
     for needed in ("bot/web/templates/base.html", "bot/web/static/app.css", "bot/store/migrations/env.py",
                    "commands/library/issue/root-cause.md", "bot/demo/content/issues.yml", "bot/demo/schema.graphql"):  # fmt: skip
         assert needed in inside
