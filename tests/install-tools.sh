@@ -22,6 +22,11 @@ if [ "$(cat .tools/agents/.versions 2>/dev/null)" != "$agents" ]; then
     echo "left out: tests with the real agent CLIs (npm is not installed)"
   fi
 fi
+# axe-core, for the test of accessibility.
+if [ ! -f .tools/axe/node_modules/axe-core/axe.min.js ] && command -v npm >/dev/null 2>&1; then
+  mkdir -p .tools/axe && echo '{"private":true}' > .tools/axe/package.json
+  npm install --prefix .tools/axe --no-audit --no-fund --loglevel=error axe-core@4.14.1 >/dev/null 2>&1 || echo "left out: the test of accessibility (npm could not install axe-core)"
+fi
 for tool in bwrap socat git chromium; do
   command -v $tool >/dev/null 2>&1 || echo "left out: tests that need $tool (install it with your package manager)"
 done
