@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import time
@@ -208,6 +209,11 @@ async def _gone(child: asyncio.subprocess.Process) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def mark_of(home: Path) -> str:
+    """The mark of the session whose place is `home`: another Roundsman on this machine may have one of the same name."""
+    return f"{hashlib.blake2s(str(home.resolve()).encode(), digest_size=6).hexdigest()}-{home.name}"
 
 
 def marked(mark: str) -> list[int]:

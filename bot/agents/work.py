@@ -21,7 +21,7 @@ from bot.agents.mirror import Mirrors, TokenOf
 from bot.agents.parse import Parser, tail
 from bot.agents.patch import recompute
 from bot.agents.prices import Prices
-from bot.agents.process import MARK, Bounds, Child, Finished, Pulse
+from bot.agents.process import MARK, Bounds, Child, Finished, Pulse, mark_of
 from bot.agents.programs import Program, find
 from bot.agents.proxy import ModelProxy, Upstream, api_failure
 from bot.agents.sandbox import Cage, Probe, probe, write_etc
@@ -298,7 +298,7 @@ class _Attempt:
             "CI": "true",
             "NO_COLOR": "1",
             "ROUNDSMAN_OUTCOME": f"{outcome}/{outcome_file.NAME}",
-            MARK: self.request.session,
+            MARK: mark_of(space.home),
         }
         if not confined:
             base |= {
@@ -340,7 +340,7 @@ class _Attempt:
             self.cancelled,
             self.stopped,
             self.pulse,
-            self.request.session,
+            environment[MARK],
         )
 
     async def _setup(self, command: str, cage: Cage, space: Workspace, confined: bool) -> Failure | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bot.agents import sandbox
 from bot.agents.git import Git, GitError
 from bot.agents.mirror import Mirrors
-from bot.agents.process import end_marked
+from bot.agents.process import end_marked, mark_of
 from bot.agents.sandbox import Overlay
 from bot.agents.trees import Tree, Trees, bring, check_out, whiteout
 from bot.agents.trees import sweep as sweep_trees
@@ -148,7 +148,7 @@ class Workspaces:
         for home in [p for p in sessions.iterdir() if p.suffix != ".lock"] if sessions.is_dir() else []:
             lock = _locked(home)
             if lock is not None:
-                end_marked(home.name)
+                end_marked(mark_of(home))
                 _left(home, lock)
                 swept.append(home.name)
         sweep_trees(self.folder / "trees")

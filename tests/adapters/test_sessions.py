@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.process import marked
+from bot.agents.process import mark_of, marked
 from bot.model.agent import Limits
 from tests.adapters.sessions import Desk, Repository, desk, needs_bwrap
 
@@ -208,19 +208,24 @@ async def test_a_python_interpreter_that_nobody_runs_is_refused(tmp_path: Path) 
     assert end.failure.kind == "configuration"
 
 
+def left_of(made: Desk, session: str) -> list[int]:
+    """The processes of a session that still live."""
+    return marked(mark_of(made.agents.options.data_dir / "work" / "sessions" / session))
+
+
 DETACH = "setsid sh -c 'setsid sleep 600 & sleep 600' >/dev/null 2>&1 & (nohup sleep 600 &) ; sleep 600"
 
 
 async def test_cancel_leaves_nothing_within_five_seconds(desks: Desk, shop: Repository) -> None:
     """Cancelling ends the agent and all it started, detached or not, and removes its workspace."""
     working = asyncio.create_task(desks.script(DETACH, checkout=shop.checkout()))
-    await until(lambda: len(marked("s1")) >= 3)
+    await until(lambda: len(left_of(desks, "s1")) >= 3)
     began = time.monotonic()
     desks.cancelled.set()
     end = await working
     assert end.ending == "cancelled"
     assert time.monotonic() - began < 5
-    assert marked("s1") == []
+    assert left_of(desks, "s1") == []
     assert not list((desks.agents.options.data_dir / "work" / "sessions").iterdir())
 
 
@@ -228,14 +233,14 @@ async def test_an_agent_that_ends_leaves_no_detached_child(desks: Desk) -> None:
     """A tool that detached itself ends with its session."""
     end = await desks.script("setsid sleep 600 >/dev/null 2>&1 & echo started")
     assert end.failure is None
-    assert marked("s1") == []
+    assert left_of(desks, "s1") == []
 
 
 async def test_a_detached_child_holding_the_pipe_does_not_hold_us(desks: Desk) -> None:
     """The session ends when its program does, though a child keeps standard output open."""
     end = await desks.script("setsid sleep 600 & echo started")
     assert end.duration_s < 5
-    assert marked("s1") == []
+    assert left_of(desks, "s1") == []
 
 
 async def test_a_hundred_cancelled_sessions_leave_nothing(tmp_path: Path, shop: Repository) -> None:
@@ -259,7 +264,7 @@ async def test_a_hundred_cancelled_sessions_leave_nothing(tmp_path: Path, shop: 
     endings = await asyncio.gather(*(gated(n) for n in range(100)))
     assert set(endings) == {"cancelled"}
     assert not list((busy.agents.options.data_dir / "work" / "sessions").iterdir())
-    assert [n for n in range(100) if marked(f"c{n}")] == []
+    assert [n for n in range(100) if left_of(busy, f"c{n}")] == []
 
 
 def test_a_start_sweeps_what_a_dead_process_left(tmp_path: Path) -> None:
@@ -267,7 +272,8 @@ def test_a_start_sweeps_what_a_dead_process_left(tmp_path: Path) -> None:
     left = tmp_path / "data" / "work" / "sessions" / "old" / "files" / "deep"
     left.mkdir(parents=True)
     left.chmod(0)
-    straggler = subprocess.Popen(["sleep", "600"], env={"ROUNDSMAN_SESSION": "old", "PATH": "/usr/bin:/bin"})
+    mark = mark_of(tmp_path / "data" / "work" / "sessions" / "old")
+    straggler = subprocess.Popen(["sleep", "600"], env={"ROUNDSMAN_SESSION": mark, "PATH": "/usr/bin:/bin"})
     assert desk(tmp_path).agents.sweep() == ["old"]
     assert straggler.wait(5) < 0
     assert list((tmp_path / "data" / "work" / "sessions").iterdir()) == []
@@ -277,7 +283,7 @@ async def test_a_sweep_leaves_the_living_alone(tmp_path: Path) -> None:
     """A second process that starts beside us takes nothing from our sessions, nor works on one of them."""
     made = desk(tmp_path)
     working = asyncio.create_task(made.script("sleep 1; ls / | grep -c workspace", session="mine"))
-    await until(lambda: len(marked("mine")) >= 2)
+    await until(lambda: len(left_of(made, "mine")) >= 2)
     second = desk(tmp_path)
     assert await asyncio.to_thread(second.agents.sweep) == []
     twice = await second.script("echo twice", session="mine")

@@ -160,9 +160,9 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_texts_end_soon(text: str) -> None:
     """Whatever is thrown at the parser, it answers within a second, with a tree or with faults."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     filters.check(text)
-    assert time.perf_counter() - begun < 1.5
+    assert time.process_time() - begun < 1.5
 
 
 def test_long_queries_of_people_are_read() -> None:
