@@ -12,8 +12,9 @@ from typing import assert_never
 
 from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator
+from bot.engine.dashboard import DashboardIssue
 from bot.flow import command
-from bot.flow.trigger import Event, decide, is_ancient
+from bot.flow.trigger import Event, decide, is_ancient, same_bot
 from bot.github.client import Client
 from bot.github.configfiles import touches
 from bot.github.coverage import covered
@@ -54,6 +55,7 @@ class Intake:
     client: Client
     configurator: Configurator
     commander: Commander
+    dashboard: DashboardIssue
     executor: str
     allowed: Sequence[str] = ()
     nudged: Callable[[], None] | None = None
@@ -282,7 +284,10 @@ class Intake:
             repository = await self.database.write(installations.moved, repository, told.place, None)
         if told.paths is not None and not any(map(touches, told.paths)):
             return "it does not touch the configuration"
-        return await self.configurator.apply(repository, by=told.by.login, head=told.head)
+        outcome = await self.configurator.apply(repository, by=told.by.login, head=told.head)
+        if not isinstance(outcome, Refusal):
+            await self.dashboard.show(repository)
+        return outcome
 
     async def _organisation(self, told: Pushed) -> str | Refusal:
         """The organisation's defaults may have changed: every repository of it is read again."""
@@ -347,6 +352,9 @@ class Intake:
         me = await self.client.me()
         if isinstance(me, Refusal):
             return me
+        ticked = await self._boxes(told, repository, me, kept.guid)
+        if ticked is not None:
+            return ticked
         numbers = told.pulls if isinstance(told, ChecksDone) else (told.number,)
         said: list[str] = []
         for number in numbers:
@@ -359,6 +367,16 @@ class Intake:
                 return judged
             said.append(judged.words if isinstance(judged, Refusal) else judged)
         return "; ".join(said) or "no job listens"
+
+    async def _boxes(self, told: Event, repository: Repository, me: str, guid: str) -> str | Refusal | None:
+        """An edit of the dashboard issue; None for everything else."""
+        if not isinstance(told, ItemEvent) or told.event != "issues.edited":
+            return None
+        if told.number != await self.dashboard.number(repository):
+            return None
+        if told.by.bot or same_bot(told.by.login, me):
+            return "a bot's edit ticks no box"
+        return await self.dashboard.ticked(repository, told.by.login, guid)
 
     async def _commented(self, told: Commented, kept: Kept) -> str | Refusal:
         repository = await self._ours(told.place, kept)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator
+from bot.engine.dashboard import DashboardIssue
 from bot.engine.intake import Intake
 from bot.engine.reconcile import Reconciler
 from bot.engine.worker import Worker
@@ -47,7 +48,7 @@ def attach(
     configurator = Configurator(database, clock, client, publisher, tracker, settings)
     commander = Commander(database, clock, client, publisher, tracker, settings.base_url)
     intake = Intake(
-        database, clock, client, configurator, commander, worker.executor, settings.allowed_accounts, worker.nudge,
+        database, clock, client, configurator, commander, DashboardIssue(database, clock, client), worker.executor, settings.allowed_accounts, worker.nudge,
         settings.poll_seconds,
     )  # fmt: skip
     reconciler = Reconciler(database, clock, client, intake, settings)

@@ -397,6 +397,48 @@ async def test_stop_ends_a_session_within_seconds(world: World) -> None:
     assert world.comments(crash) == []
 
 
+async def test_ticking_a_box_of_the_dashboard_issue_steers_a_job(world: World) -> None:
+    """Run now and paused, by those who may write; what others tick is taken back, our own edits ask for nothing."""
+    shop = await configured(world)
+    weekly = await world.job(
+        shop, "weekly", on={"schedule": "0 9 * * 1"}, target="codebase", prompt="How is it going?"
+    )
+    world.agent_says("How is it going?", "Well.")
+    await world.by_hand(weekly)
+    (board,) = [issue for issue in shop.issues if issue.title == "Roundsman dashboard"]
+    shop.commit(("ada", world.clock.now(), "More", {MAIN: CONFIG + "\n"}))
+    await world.hears()
+    body = str(board.row.body)
+    assert "- [ ] run now <!-- roundsman-box:run:weekly -->" in body
+    board.edit(
+        "bo",
+        body=body.replace(
+            "- [ ] run now <!-- roundsman-box:run:weekly", "- [x] run now <!-- roundsman-box:run:weekly"
+        ),
+    )
+    await world.hears()
+    assert len(await world.runs_of(weekly)) == 1
+    assert board.row.body == body
+    board.edit(
+        "ada",
+        body=body.replace(
+            "- [ ] run now <!-- roundsman-box:run:weekly", "- [x] run now <!-- roundsman-box:run:weekly"
+        ),
+    )
+    await world.hears()
+    assert [run.by for run in await world.runs_of(weekly)] == ["ada", "ada"]
+    board.edit(
+        "ada",
+        body=body.replace(
+            "- [ ] paused <!-- roundsman-box:paused:weekly", "- [x] paused <!-- roundsman-box:paused:weekly"
+        ),
+    )
+    await world.hears()
+    assert (await world.database.read(jobs.get_job, weekly.id)).status == "paused"  # type: ignore[union-attr]
+    assert "- [x] paused <!-- roundsman-box:paused:weekly -->" in str(board.row.body)
+    world.comments(board)
+
+
 # ── coming and going ─────────────────────────────────────────────────────────────────────────────
 
 
