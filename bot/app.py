@@ -17,6 +17,7 @@ from bot.contexts import Contexts
 from bot.engine import Worker
 from bot.engine import build as build_worker
 from bot.engine.credentials import known_credentials
+from bot.engine.pace import SharedPace
 from bot.engine.side import GitHubSide, attach
 from bot.engine.undo import undo_run
 from bot.engine.watch import Watch
@@ -154,7 +155,9 @@ def build(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = database or open_database(settings)
     credentials = known_credentials(database, settings, clock)
-    client = Client(settings, clock, credentials=credentials, async_transport=transport)
+    client = Client(
+        settings, clock, credentials=credentials, async_transport=transport, pace=SharedPace(database, clock)
+    )
     tracker, publisher = GitHubTracker(client, KeptItems(database)), GitHubPublisher(client)
     agents = agents_of(settings, _token_of(client))
     sources = GitHubSources(client, tracker, Contexts(settings, clock).read)
