@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from opentelemetry.sdk.trace import TracerProvider
 
+from bot import traces
 from bot.agents.build import agents_of
 from bot.agents.work import Agents
 from bot.contexts import Contexts
@@ -61,9 +63,11 @@ class Roundsman:
     post: Post
     identity: GitHubIdentity | None = None
     start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    _tracing: TracerProvider | None = None
 
     async def start(self) -> None:
         """Sweep what a dead process left, then begin to work."""
+        self._tracing = traces.set_up(self.settings.otlp_endpoint)
         await asyncio.to_thread(self.agents.sweep)
         await self.worker.start()
 
@@ -84,13 +88,10 @@ class Roundsman:
         )
 
     def _doors(self) -> dict[str, object]:
-        """What the webhook's door and set-up need; the single user of a machine sets nothing up over the web."""
+        """What the webhook's door, the metrics and set-up need; a single user sets nothing up over the web."""
         hooks = Hooks(lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep)
-        return (
-            {"hooks": hooks}
-            if self.settings.local
-            else {"hooks": hooks, "setup": Setup(self.client, self.client.use)}
-        )
+        doors: dict[str, object] = {"hooks": hooks, "quotas": self.quotas}
+        return doors if self.settings.local else {**doors, "setup": Setup(self.client, self.client.use)}
 
     async def setup_link(self) -> str | None:
         """Where an operator sets the App up, with a secret that counts once; None where there are credentials."""
@@ -98,6 +99,10 @@ class Roundsman:
             return None
         secret = await self.database.write(setup.open_door, self.clock.now())
         return f"{self.settings.base_url}/setup?secret={secret}" if secret else None
+
+    def quotas(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """What GitHub last said of each account and resource: the limit, and what is left."""
+        return {name: (quota.limit, quota.remaining) for name, quota in self.client.quotas.seen.items()}
 
     async def undo(self, run_id: int, by: str) -> list[str]:
         """Take back what a run did on GitHub; gives the words of what could not be."""
@@ -135,6 +140,8 @@ class Roundsman:
         if self.identity is not None:
             await self.identity.close()
         self.database.close()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.shutdown)
 
 
 def open_database(settings: Settings) -> Database:

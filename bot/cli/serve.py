@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from bot import logs
 from bot.app import Roundsman
 from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.opening import roundsman_of, settings_of
@@ -30,6 +31,7 @@ def serve(
 ) -> None:
     """Run the service: dashboard, API, webhooks and a worker."""
     settings = settings_of(host=host, port=port, local=local)
+    logs.set_up(settings)
     place = _listen(settings)
     settings = settings.model_copy(update={"port": place.getsockname()[1]})  # 0 has become a free one
     program = roundsman_of(settings)
@@ -66,7 +68,11 @@ async def serve_until_stopped(program: Roundsman, place: socket.socket) -> bool:
     if link is not None:
         typer.echo(f"roundsman: set the GitHub App up at {link}", err=True)
     config = uvicorn.Config(
-        program.web(), log_level="warning", access_log=False, timeout_graceful_shutdown=PAGES_END
+        program.web(),
+        log_level="warning",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=PAGES_END,
     )
     pages = _Pages(config)
     serving = asyncio.create_task(pages.serve([place]))
@@ -86,6 +92,7 @@ def worker() -> None:
             "a further worker needs a database that machines can share",
             "set ROUNDSMAN_DATABASE_URL to postgresql://…",
         )
+    logs.set_up(settings)
     _end(asyncio.run(work_until_stopped(roundsman_of(settings))))
 
 
@@ -124,7 +131,9 @@ def _end(asked: bool) -> None:
 
 def tick() -> None:
     """Fire what has become due since the last tick, wait for it and exit; safe to start twice at once."""
-    asyncio.run(_tick(roundsman_of(settings_of())))
+    settings = settings_of()
+    logs.set_up(settings)
+    asyncio.run(_tick(roundsman_of(settings)))
 
 
 async def _tick(program: Roundsman) -> None:

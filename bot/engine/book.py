@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.flow.seen import state_of
+from bot.logs import about
 from bot.model.agent import SessionRequest
 from bot.model.item import Item
 from bot.model.job import ReportTo
@@ -17,6 +19,8 @@ from bot.ports import Clock, Found, Place, Seat, Written
 from bot.store import effects, ledger, runs, sessions, words
 from bot.store.budget import reserved_for
 from bot.store.database import Database, Db
+
+_log = logging.getLogger("roundsman.rounds")
 
 
 class StoreBook:
@@ -29,7 +33,17 @@ class StoreBook:
 
     async def open(self, run_id: int) -> Place | None:
         """Mark a run as running; None where it has ended meanwhile."""
-        return await self._db.write(_open, run_id, self._executor, self._clock.now())
+        place = await self._db.write(_open, run_id, self._executor, self._clock.now())
+        if place is not None:
+            run = place.run
+            about(run=run.id, job=place.job.name, repository=place.repository.full_name)
+            _log.info(
+                "run %s of %s begins",
+                run.id,
+                place.job.name,
+                extra={"trigger": run.trigger.value, "lag_ms": run.lag_ms},
+            )
+        return place
 
     async def candidates(self, place: Place, items: Sequence[Item]) -> list[Candidate]:
         """Put each item beside its state, what the ledger knows and who holds it."""
@@ -115,6 +129,8 @@ class StoreBook:
             failure=failure,
             cost=cost,
         )
+        told = {"status": status.value, "failure": failure, "cost": round(cost, 4)}
+        _log.info("session %s of run %s ends", seat.session.id, seat.run.id, extra=told)
 
     async def earlier(self, seat: Seat) -> list[Session]:
         """Earlier sessions of the job on this item that had something to say, newest first."""

@@ -21,8 +21,10 @@ from dbos._serialization import DBOSPortableJSONSerializer
 from dbos._utils import INTERNAL_QUEUE_NAME
 from pydantic import TypeAdapter
 
+from bot import traces
 from bot.flow.run import make_round, work_on
 from bot.flow.work import Crew, Ticket
+from bot.logs import about
 from bot.store.database import connect_journal
 
 T = TypeVar("T")
@@ -76,6 +78,10 @@ class DurableSteps:
         codec: TypeAdapter[T] = TypeAdapter(kind)
 
         async def once() -> str:
+            with traces.step(name):
+                return await kept()
+
+        async def kept() -> str:
             return codec.dump_json(await work()).decode()
 
         return codec.validate_json(await DBOS.run_step_async({"name": name}, once))
@@ -87,18 +93,25 @@ class DurableSteps:
 
 @DBOS.workflow(name="run", max_recovery_attempts=PATIENCE)
 async def _run(run_id: int, attempt: int) -> None:
+    about(run=run_id)
     with _works.at(f"run-{run_id}-{attempt}") as crew:
         try:
-            await make_round(run_id, crew, DurableSteps())
+            with traces.of_run(run_id, "run"):
+                await make_round(run_id, crew, DurableSteps())
         except Exception as error:
             await _tell("run", run_id, attempt, error)
 
 
 @DBOS.workflow(name="session", max_recovery_attempts=PATIENCE)
 async def _session(session_id: int, attempt: int) -> None:
+    about(session=session_id, attempt=attempt)
     with _works.at(f"session-{session_id}-{attempt}") as crew:
         try:
-            await work_on(Ticket(session=session_id, attempt=attempt), crew, DurableSteps())
+            seat = await crew.book.seat(session_id, attempt)  # for logs and traces; the flow asks for itself
+            run, job = (seat.run.id, seat.job.name) if seat else (None, None)
+            about(run=run, job=job, item=seat.session.number if seat else None)
+            with traces.of_run(run or 0, "session", session=session_id, attempt=attempt):
+                await work_on(Ticket(session=session_id, attempt=attempt), crew, DurableSteps())
         except Exception as error:
             await _tell("session", session_id, attempt, error)
 

@@ -31,6 +31,8 @@ class Counts:
     sessions_ended: dict[str, int]
     cost: float
     lags: list[float]
+    run_seconds: list[float]
+    session_seconds: list[float]
     oldest_queued: float
     workers: int
     words_waiting: int
@@ -54,6 +56,8 @@ def counts(db: Db, now: datetime) -> Counts:
         sessions_ended=_by(db, Sessions.status, col(Sessions.completed_at) >= since),
         cost=float(db.exec(spent).one()),
         lags=_lags(db, since),
+        run_seconds=_lasted(db, Runs, since),
+        session_seconds=_lasted(db, Sessions, since),
         oldest_queued=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         workers=heartbeat.workers_since(db, now, timedelta(seconds=90)),
         words_waiting=_count(db, Outbox, col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None)),
@@ -81,3 +85,14 @@ def _lags(db: Db, since: datetime) -> list[float]:
         .limit(MOST_LAGS)
     )
     return [max(0.0, (made - due).total_seconds()) for made, due in rows if due is not None]
+
+
+def _lasted(db: Db, table: type[Runs | Sessions], since: datetime) -> list[float]:
+    """From start to end, of the newest that have ended."""
+    rows = db.exec(
+        select(table.started_at, table.completed_at)
+        .where(col(table.completed_at) >= since, col(table.started_at).is_not(None))
+        .order_by(col(table.completed_at).desc())
+        .limit(MOST_LAGS)
+    )
+    return [max(0.0, (end - start).total_seconds()) for start, end in rows if start and end]

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from bot.github.webhook import MOST_BYTES, Rejected, receive
 from bot.model.happening import Delivery
 from bot.web.context import context_of
+from bot.web.metrics import WEBHOOK_SECONDS
 from bot.web.problems import Problem
 
 router = APIRouter(include_in_schema=False)
@@ -28,6 +29,11 @@ class Hooks:
 @router.post("/webhooks/github", status_code=202)
 async def github(request: Request) -> JSONResponse:
     """Take one delivery."""
+    with WEBHOOK_SECONDS.time():
+        return await _take(request)
+
+
+async def _take(request: Request) -> JSONResponse:
     hooks = context_of(request).parts.get(PART)
     if not isinstance(hooks, Hooks):
         raise Problem(503, "this process takes no webhooks", code="hooks")

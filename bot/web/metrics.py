@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CollectorRegistry, Gauge, Info, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 import bot
@@ -16,6 +16,13 @@ from bot.store import metrics, repositories
 from bot.store.metrics import Counts
 from bot.web.auth import Context, SignedInViewer
 from bot.web.problems import RESPONSES, Problem
+
+PROCESS = CollectorRegistry()
+"""What only this process knows."""
+WEBHOOK_SECONDS = Histogram(
+    "roundsman_webhook_seconds", "From a webhook's first byte to our answer.", registry=PROCESS,
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)  # fmt: skip
 
 router = APIRouter(tags=["health"], responses=RESPONSES)
 
@@ -26,12 +33,13 @@ async def prometheus(context: Context, viewer: SignedInViewer) -> Response:
     every = await context.database.read(repositories.every)
     if not viewer.operator and (not every or any(authorise(viewer, "see", one) for one in every)):
         raise Problem(403, "metrics are for operators, and for tokens that see every repository", code="role")
-    told = exposition(await context.database.read(metrics.counts, context.now()))
-    return Response(told, media_type=CONTENT_TYPE_LATEST)
+    quotas = context.parts.get("quotas")
+    told = exposition(await context.database.read(metrics.counts, context.now()), quotas() if quotas else {})
+    return Response(told + generate_latest(PROCESS), media_type=CONTENT_TYPE_LATEST)
 
 
-def exposition(counts: Counts) -> bytes:
-    """The counts in Prometheus' text format."""
+def exposition(counts: Counts, quotas: Mapping[tuple[str, str], tuple[int, int]]) -> bytes:
+    """The counts in Prometheus' text format; `quotas` by account and resource are limit and rest."""
     registry = CollectorRegistry()
     Info("roundsman", "The program.", registry=registry).info({"version": bot.__version__})
     _by_status(registry, "jobs", "Living jobs.", counts.jobs)
@@ -51,9 +59,20 @@ def exposition(counts: Counts) -> bytes:
     }  # fmt: skip
     for name, (words, value) in singles.items():
         Gauge(f"roundsman_{name}", words, registry=registry).set(value)
-    lag = Gauge("roundsman_fire_lag_seconds_24h", "From due to recorded.", ["quantile"], registry=registry)
-    for share in (0.5, 0.99):
-        lag.labels(str(share)).set(quantile(counts.lags, share))
+    times = {
+        "fire_lag_seconds_24h": ("From due to recorded.", counts.lags),
+        "run_duration_seconds_24h": ("From a run's start to its end.", counts.run_seconds),
+        "session_duration_seconds_24h": ("From a session's start to its end.", counts.session_seconds),
+    }
+    for name, (words, values) in times.items():
+        gauge = Gauge(f"roundsman_{name}", words, ["quantile"], registry=registry)
+        for share in (0.5, 0.99):
+            gauge.labels(str(share)).set(quantile(values, share))
+    for place, name in enumerate(("limit", "remaining")):
+        words = f"Requests of GitHub's allowance, {name}, as this process last heard."
+        gauge = Gauge(f"roundsman_github_quota_{name}", words, ["account", "resource"], registry=registry)
+        for (account, resource), told in quotas.items():
+            gauge.labels(account, resource).set(told[place])
     return generate_latest(registry)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.model.run import Trigger, TriggerKind
+from bot.model.run import RunStatus, Trigger, TriggerKind
 from bot.store import runs
 from bot.store.database import Database
 from bot.store.metrics import counts
-from bot.web.metrics import quantile
+from bot.web.metrics import PROCESS, exposition, quantile
 from tests.web.house import House
 
 
@@ -32,6 +32,26 @@ async def test_prometheus_reads_how_the_service_stands(house: House) -> None:
     assert told["roundsman_runs", "pending"] == 1
     assert told["roundsman_fire_lag_seconds_24h", "0.99"] == 2.0
     assert told["roundsman_workers",] == 0
+
+
+async def test_durations_quota_and_webhooks_are_told(house: House) -> None:
+    """What runs took comes from the database; the allowance and the webhooks' time are this process's own."""
+    job = house.job()
+    trigger = Trigger(kind=TriggerKind.manual, occasion="a")
+    run = house.database.write_now(runs.fire, job.id, trigger, house.clock.now())
+    assert run is not None
+    house.database.write_now(runs.begin, run.id, "me", house.clock.now())
+    house.clock.move(seconds=42)
+    house.database.write_now(runs.end, run.id, RunStatus.completed, house.clock.now())
+    told = exposition(
+        house.database.read_now(counts, house.clock.now()), {("token", "core"): (5000, 4321)}
+    ).decode()
+    assert 'roundsman_run_duration_seconds_24h{quantile="0.5"} 42.0' in told
+    assert 'roundsman_github_quota_remaining{account="token",resource="core"} 4321.0' in told
+    before = PROCESS.get_sample_value("roundsman_webhook_seconds_count")
+    await house.stranger().post("/webhooks/github", content=b"{}")
+    assert PROCESS.get_sample_value("roundsman_webhook_seconds_count") == (before or 0) + 1
+    assert "roundsman_webhook_seconds_bucket" in (await house.machine("see").get("/metrics")).text
 
 
 async def test_metrics_are_not_for_those_who_see_a_part(house: House) -> None:
