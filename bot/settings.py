@@ -7,7 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+import pytz
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -157,6 +158,13 @@ class Settings(BaseSettings):
     slot: str | None = Field(
         None, description="This process's stable executor name; a free one is taken when unset"
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in pytz.all_timezones_set:
+            raise ValueError(f"{name} is no time zone; write one like Europe/Zurich")
+        return name
 
     @property
     def database(self) -> str:

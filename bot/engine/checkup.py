@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -17,7 +20,7 @@ from bot.model.job import JobSpec
 from bot.model.run import Job
 from bot.ports import Clock, Refusal
 from bot.settings import Settings
-from bot.store import deliveries, installations, jobs, repositories
+from bot.store import deliveries, installations, jobs, outbox, repositories
 from bot.store.database import Database, Db
 
 NEEDS = {
@@ -26,6 +29,7 @@ NEEDS = {
     "issue": ("issues", "write"), "review": ("pull_requests", "write"), "check": ("checks", "write"),
     "pull_request": ("contents", "write"),
 }  # fmt: skip
+LEAST_FREE = 1024**3
 GRADES = {"": 0, "read": 1, "write": 2, "admin": 3}
 
 
@@ -101,6 +105,36 @@ async def _database(patient: Patient) -> list[Finding]:
     kind = await patient.database.read(look)
     waiting = await patient.database.read(deliveries.waiting)
     return [Finding("database", True, f"{kind}, {waiting} deliveries waiting")]
+
+
+async def _disk(patient: Patient) -> list[Finding]:
+    place = patient.settings.data_dir.absolute()
+    there = next(folder for folder in (place, *place.parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    words = f"{free / 1024**3:.1f} GiB free for {place}"
+    if not os.access(there, os.W_OK):
+        words = f"{there} cannot be written; make it writable or set ROUNDSMAN_DATA_DIR"
+        return [Finding("disk", False, words)]
+    good = free >= LEAST_FREE
+    return [Finding("disk", good, words if good else f"{words}; mirrors and workspaces need more, make room")]
+
+
+async def _channels(patient: Patient) -> list[Finding]:
+    """Channels that jobs tell and nobody named; words that nobody took."""
+    named, found = set(patient.settings.notify), []
+    for repository in await patient.database.read(repositories.every):
+        for job in await patient.database.read(jobs.jobs_of, repository.id):
+            lost = sorted({str(wish.get("to")) for wish in job.spec.get("notify") or ()} - named)
+            if lost:
+                words = f"{job.name} tells {', '.join(lost)}, which ROUNDSMAN_NOTIFY does not name"
+                found.append(Finding(f"notify of {repository.full_name}", False, words))
+    lost_words = await patient.database.read(outbox.given_up, patient.clock.now() - timedelta(days=1))
+    if lost_words:
+        words = f"{len(lost_words)} words of the last day were given up, the last: {lost_words[-1]}"
+        found.append(Finding("notify", False, f"{words}; try roundsman notify test CHANNEL"))
+    elif named and not found:
+        found.append(Finding("notify", True, f"channels {', '.join(sorted(named))}"))
+    return found
 
 
 async def _app(patient: Patient) -> list[Finding]:
@@ -257,4 +291,6 @@ async def _configuration(patient: Patient) -> list[Finding]:
     return found
 
 
-CHECKS: tuple[Check, ...] = (_settings, _database, _clock, _app, _webhook, _installations, _configuration)
+CHECKS: tuple[Check, ...] = (
+    _settings, _disk, _database, _clock, _app, _webhook, _installations, _configuration, _channels,
+)  # fmt: skip

@@ -132,6 +132,12 @@ def waiting(db: Session) -> int:
     return int(db.exec(select(sa.func.count()).select_from(Outbox).where(*WAITING)).one())
 
 
+def given_up(db: Session, since: datetime) -> list[str]:
+    """Why words were given up since then, oldest first."""
+    wanted = select(Outbox).where(col(Outbox.given_up_at) >= since).order_by(col(Outbox.id))
+    return [f"{row.channel}: {row.error}" for row in db.exec(wanted)]
+
+
 def _ended(db: Session, run: Run, job: Job, repository: Repository) -> Ended:
     results, urls = [], []
     for session in session_rows.of_run(db, run.id):

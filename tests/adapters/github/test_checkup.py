@@ -13,7 +13,7 @@ from bot.github.credentials import Credentials
 from bot.github.manifest import events, permissions
 from bot.model.happening import Place
 from bot.model.job import JobSpec
-from bot.store import installations, jobs
+from bot.store import installations, jobs, repositories
 from bot.store.database import Database
 from tests.adapters.github.conftest import settings_for
 from tests.clock import FakeClock
@@ -108,3 +108,19 @@ async def test_a_check_that_stumbles_is_a_finding(
     first, second = await examine(patient, [stumbles, well])
     assert (first.ok, "a wire is loose" in first.words) == (False, True)
     assert dataclasses.asdict(second) == {"what": "heart", "ok": True, "words": "beats"}
+
+
+async def test_channels_nobody_named_are_ill(
+    client: Client, hub: GitHub, app: App, installation: Installation, sqlite: Database, clock: FakeClock
+) -> None:
+    """A job that tells a channel the operator does not know is named; so is the disk."""
+    here = sqlite.write_now(repositories.ensure_repository, "acme/shop", clock.now())
+    spec = JobSpec.model_validate(
+        {"on": {"schedule": "@daily"}, "prompt": "Look.", "notify": [{"to": "pager"}]}
+    )
+    sqlite.write_now(jobs.save_job, here.id, "night", spec, source="api", by="ada", now=clock.now())
+    found = await examined(client, hub, app, sqlite, clock)
+    assert found["notify of acme/shop"].words == "night tells pager, which ROUNDSMAN_NOTIFY does not name"
+    assert "GiB free" in found["disk"].words
+    named = await examined(client, hub, app, sqlite, clock, notify={"pager": "json://127.0.0.1/x"})
+    assert named["notify"].ok
