@@ -67,6 +67,15 @@ def test_all_others_stay_quiet(number: int, tmp_path: Path) -> None:
     assert ask(ISSUES[number - 1], ISSUES, tmp_path)["status"] == "nothing"
 
 
+@pytest.mark.parametrize("others", [(), (2,), (2, 4), (2, 4, 7)])
+def test_a_small_repository_has_duplicates_too(others: tuple[int, ...], tmp_path: Path) -> None:
+    """Two issues of two, three, four or five that say the same are found; those beside them stay quiet."""
+    issues = [issue for issue in ISSUES if issue["number"] in (1, 6, *others)]
+    said = ask(ISSUES[5], issues, tmp_path)
+    assert said["summary"].startswith("Like #1 (")
+    assert [ask(ISSUES[number - 1], issues, tmp_path)["status"] for number in others] == ["nothing"] * len(others)
+
+
 def test_the_issues_may_be_a_file_of_lines(tmp_path: Path) -> None:
     """JSON Lines and a JSON array by path do the same as a list."""
     lines, array = tmp_path / "issues.jsonl", tmp_path / "issues.json"

@@ -29,6 +29,9 @@ TITLE_WEIGHT = 4.0
 KEY_TERMS = 16
 SATURATION = 1.2
 CANDIDATES = 30
+SMALLEST = 20
+"""In a repository smaller than this a word's rarity is reckoned as if it had so many issues: two of three saying the same
+does not make the words common."""
 TEXT_CAP = 20_000
 TOKENS = "porter unicode61 remove_diacritics 2 tokenchars '_'"
 COMMON = frozenset(
@@ -136,7 +139,7 @@ class Index:
     def _idf(self, term: str) -> float:
         row = self._db.execute("SELECT doc FROM issue_terms WHERE term = ?", (term,)).fetchone()
         having = row[0] if row else 0
-        return max(0.0, math.log((len(self) - having + 0.5) / (having + 0.5)))
+        return max(0.0, math.log((max(len(self), SMALLEST) - having + 0.5) / (having + 0.5)))
 
     def _terms(self, number: int) -> dict[str, tuple[int, int]]:
         """Each stem of an issue with its count in the title and in the body."""
