@@ -23,6 +23,7 @@ from bot.cli.opening import roundsman_of, settings_of
 from bot.cli.run import CannotError, Result, finished, show
 from bot.demo import GitHub
 from bot.flow.clock import SystemClock
+from bot.model.item import RepositoryRef
 from bot.model.job import JobSpec
 from bot.model.run import Trigger, TriggerKind
 from bot.settings import Settings
@@ -212,16 +213,23 @@ async def _served(app: Any, door: socket.socket) -> AsyncIterator[None]:
 
 
 async def _job(program: Roundsman, scene: Scene) -> int:
-    """The demo's job: BM25 over the repository's issues, no model; every minute while the demo runs."""
-    query = "is:issue is:open sort:created-desc" if scene.exported else "is:open label:needs-triage"
+    """The demo's job: BM25 over the repository's issues, no model; every minute while the demo runs.
+
+    It stands in the demo repository's own file; a real export has none, and gets it from here.
+    """
+    if not scene.exported:
+        await program.read_configuration(RepositoryRef.of(scene.repository))
     spec = JobSpec.model_validate(
         {
-            "description": "Does somebody say this already?", "on": {"schedule": "* * * * *"}, "filter": query,
+            "description": "Does somebody say this already?", "on": {"schedule": "* * * * *"}, "filter": "is:issue is:open sort:created-desc",
             "command": "issue/find-duplicates", "max_items": 10, "catch_up": "none",
         }
     )  # fmt: skip
     now = program.clock.now()
     repository = await program.database.write(repositories.ensure_repository, scene.repository, now)
+    written = await program.database.read(jobs.by_name, repository.id, JOB)
+    if written is not None and written.source == "file":
+        return written.id
     saved = await program.database.write(
         jobs.save_job, repository.id, JOB, spec, source="local", by="demo", now=now
     )

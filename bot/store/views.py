@@ -420,10 +420,10 @@ def installations(db: Db) -> list[Installed]:
     return found
 
 
-def file_fault(db: Db, repository_id: int) -> dict[str, Any] | None:
-    """What is wrong with the repository's own file of jobs."""
+def file_faults(db: Db, repository_id: int) -> list[str]:
+    """What is wrong with the repository's own file of jobs, one sentence each."""
     found = db.exec(select(Repositories.config_error).where(Repositories.id == repository_id)).first()
-    return dict(found) if found else None
+    return [str(fault) for fault in (found or {}).get("faults") or ()]
 
 
 def pulse(db: Db, ids: Ids, run_id: int | None = None) -> tuple[Any, ...]:

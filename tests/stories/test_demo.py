@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +33,10 @@ def demo(folder: Path, *more: str) -> dict[str, Any]:
 
 
 def test_the_demo_comments_once_and_the_next_call_works_on_nothing_done(tmp_path: Path) -> None:
-    """`demo --once` works on each matching issue, comments on some, stays quiet on others; again, it skips them all."""
+    """`demo --once` works on each matching issue, comments on some, stays quiet on others; again, it skips them all.
+
+    The job is the one of the repository's own file, which is without fault.
+    """
     first = demo(tmp_path)
     assert first["found"] == first["worked"] > 0
     assert len(first["comments"]) == first["worked"] - first["quiet"] > 0
@@ -43,6 +48,12 @@ def test_the_demo_comments_once_and_the_next_call_works_on_nothing_done(tmp_path
         first["found"],
         [],
     )
+    with contextlib.closing(sqlite3.connect(tmp_path / "demo" / "roundsman.db")) as database:
+        assert database.execute("SELECT name, source FROM jobs").fetchall() == [("find-duplicates", "file")]
+        assert database.execute("SELECT config_error FROM repositories").fetchall() in (
+            [(None,)],
+            [("null",)],
+        )
     fresh = demo(tmp_path, "--fresh")
     assert fresh["worked"] == first["worked"]
 

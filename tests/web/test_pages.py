@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.model.run import SessionStatus, TriggerKind
-from bot.store import jobs, ledger, runs, sessions
+from bot.store import installations, jobs, ledger, runs, sessions
 from bot.web.pages.markdown import markdown
 from tests.web.house import House
 from tests.web.seed import TRIAGE, Piece, Seed, shop
@@ -186,3 +186,15 @@ async def test_a_run_is_found_by_its_number_alone(lived: House) -> None:
     answer = await ada.get("/acme/api/runs/1")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/acme/shop/runs/1"
+
+
+async def test_a_faulty_file_of_jobs_is_shown_with_each_of_its_faults(house: House) -> None:
+    """Whoever opens the repository reads what is wrong with its file, and where."""
+    faults = ["jobs.yml:3:5: filter: unknown qualifier 'lable'; did you mean 'label'?", "<b>second</b>"]
+    now = house.clock.now()
+    house.database.write_now(installations.configured, house.shop.id, "v1", {"faults": faults}, now)
+    ada = await house.person("ada", "maintain")
+    text = (await ada.get("/acme/shop")).text
+    assert "jobs.yml:3:5: filter: unknown qualifier &#39;lable&#39;" in text
+    assert "&lt;b&gt;second" in text
+    assert "file invalid" in (await ada.get("/")).text

@@ -51,7 +51,7 @@ async def repository_page(request: Request, context: Context, repository: Seen) 
     values = {
         "cards": await context.database.read(cards, repository.id),
         "gone": (await context.database.read(jobs.jobs_of, repository.id, archived=True))[:10],
-        "fault": await context.database.read(views.file_fault, repository.id),
+        "faults": await context.database.read(views.file_faults, repository.id),
     }
     return await page(request, "repository.html", values, repository=repository)
 
