@@ -166,7 +166,7 @@ def build(
         settings, clock, credentials=credentials, async_transport=transport, pace=SharedPace(database, clock)
     )
     tracker, publisher = GitHubTracker(client, KeptItems(database)), GitHubPublisher(client)
-    agents = agents_of(settings, _token_of(client))
+    agents = agents_of(settings, _token_of(client), _size_of(client))
     sources = GitHubSources(client, tracker, Contexts(settings, clock).read)
 
     def crew(watch: Watch, book: Book) -> Crew:
@@ -188,6 +188,7 @@ def build(
         identity = GitHubIdentity(
             settings.github_api_url, settings.github_url, lambda: client.credentials, transport
         )
+    worker.chores["workspaces"] = (3600.0, lambda: agents.tidy(clock.now().timestamp()))
     worker.chores["index"] = (3600.0, lambda: database.write(indexed.purge, clock.now() - 2 * indexed.OLD))
     try:
         side = attach(worker, database, clock, client, publisher, tracker, settings)
@@ -213,3 +214,13 @@ def _token_of(client: Client) -> Any:
         return None if isinstance(given, Refusal) else given
 
     return token
+
+
+def _size_of(client: Client) -> Any:
+    async def size(repository: str) -> int | None:
+        """In kB, as GitHub counts it."""
+        answer = await client.get(ref_of(repository), "")
+        found = None if isinstance(answer, Refusal) else answer.object.get("size")
+        return found if isinstance(found, int) else None
+
+    return size

@@ -98,8 +98,12 @@ class Settings(BaseSettings):
         [],
         description="GitHub logins that operate this service (installations, global stop, all repositories)",
     )
+    workspace_mb: int = Field(
+        4096, ge=16, description="Megabytes one session may write to disk before it is ended"
+    )
     egress: list[str] = Field(
-        [], description="Hosts that `setup:` commands and agents may reach, host or host:port"
+        [],
+        description="Hosts that `setup:` commands and agents may reach: `host`, `*.host` (both port 443) or `host:port`",
     )
     notify: dict[str, SecretStr] = Field(
         {},

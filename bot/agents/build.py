@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.agents.mirror import TokenOf
+from bot.agents.mirror import SizeOf, TokenOf
 from bot.agents.programs import Program
 from bot.agents.work import SPECS, Agents, Options
 from bot.settings import Settings, environment
 
 
-def agents_of(settings: Settings, token_of: TokenOf | None = None) -> Agents:
-    """Build the port from the settings. `token_of` gives a token that may read a repository."""
+def agents_of(
+    settings: Settings, token_of: TokenOf | None = None, size_of: SizeOf | None = None
+) -> Agents:
+    """Build the port from the settings. `token_of` gives a token that may read a repository, `size_of` its size in kB."""
     options = Options(
         data_dir=settings.data_dir.absolute(),
         confine=settings.sandbox != "none",
@@ -20,9 +22,10 @@ def agents_of(settings: Settings, token_of: TokenOf | None = None) -> Agents:
         model_urls=dict(settings.model_urls),
         prices=settings.prices,
         egress=tuple(settings.egress),
+        workspace_bytes=settings.workspace_mb * 1024 * 1024,
         host_environment=environment("PATH", "LANG", "TZ"),
     )
-    return Agents(options, token_of)
+    return Agents(options, token_of, size_of)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.agents.parse import ParserState, ident, number, obj, row, tail, text
+from bot.agents.parse import ParserState, ident, number, obj, row, session_name, tail, text
 from bot.agents.spec import AgentSpec, Launch, View, mcp_servers, safe_word
 from bot.model.agent import Event, Failure, Noted, Said, SessionRequest, Started, ToolAnswered, ToolUsed
 
@@ -51,7 +51,7 @@ class ClaudeParser(ParserState):
     def _system(self, got: dict[str, Any]) -> list[Event]:
         match got.get("subtype"):
             case "init":
-                self.agent_session, self.model = ident(got.get("session_id")), ident(got.get("model"))
+                self.agent_session, self.model = session_name(got.get("session_id")), ident(got.get("model"))
                 tools = tuple(str(t)[:100] for t in got.get("tools") or [] if isinstance(t, str))
                 version = ident(got.get("claude_code_version"))
                 return [
@@ -84,7 +84,7 @@ class ClaudeParser(ParserState):
     def _result(self, got: dict[str, Any]) -> list[Event]:
         self.result = got
         self.message = text(got.get("result"), 200_000)
-        self.agent_session = ident(got.get("session_id")) or self.agent_session
+        self.agent_session = session_name(got.get("session_id")) or self.agent_session
         self.turns = max(self.turns, number(got.get("num_turns")))
         denied = [text(obj(d).get("tool_name"), 100) for d in got.get("permission_denials") or []]
         return (
@@ -197,4 +197,5 @@ SPEC = AgentSpec(
     default_model="sonnet",
     keeps=r"projects/[\w.-]+/{session}\.jsonl",
     calls_per_turn=None,
+    instructions=("CLAUDE.md", "AGENTS.md"),
 )

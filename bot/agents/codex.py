@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.agents.parse import ParserState, ident, obj, row, tail, text
+from bot.agents.parse import ParserState, obj, row, session_name, tail, text
 from bot.agents.spec import AgentSpec, Launch, View, mcp_servers, safe_word
 from bot.model.agent import Event, Failure, Noted, Said, SessionRequest, Started, ToolAnswered, ToolUsed
 
@@ -26,7 +26,7 @@ class CodexParser(ParserState):
         got = obj(row(line))
         match got.get("type"):
             case "thread.started":
-                self.agent_session = ident(got.get("thread_id"))
+                self.agent_session = session_name(got.get("thread_id"))
                 return [Started(agent_session=self.agent_session, model=self.model)]
             case "item.started":
                 return self._started(obj(got.get("item")))
@@ -135,10 +135,10 @@ def _launch(request: SessionRequest, view: View) -> Launch | str:
 
 
 def _toml(value: Any) -> str:
-    """A TOML value; JSON's strings, numbers, booleans and lists are TOML as well."""
+    """A TOML value; JSON's strings, numbers, booleans and lists are TOML as well, but for JSON's pairs of surrogates."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 SPEC = AgentSpec(
@@ -154,4 +154,5 @@ SPEC = AgentSpec(
     default_model="gpt-5.6-terra",
     keeps=r"sessions/\d+/\d+/\d+/rollout-[\w.-]+-{session}\.jsonl",
     calls_per_turn=1,
+    instructions=("AGENTS.md",),
 )

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.agents.parse import ParserState, ident, obj, row, tail, text
+from bot.agents.parse import ParserState, ident, obj, row, session_name, tail, text
 from bot.agents.spec import AgentSpec, Launch, View, mcp_servers, safe_word
 from bot.model.agent import Event, Failure, Noted, Said, SessionRequest, Started, ToolAnswered, ToolUsed
 
@@ -34,7 +34,7 @@ class GeminiParser(ParserState):
         got = obj(row(line))
         match got.get("type"):
             case "init":
-                self.agent_session, self.model = ident(got.get("session_id")), ident(got.get("model"))
+                self.agent_session, self.model = session_name(got.get("session_id")), ident(got.get("model"))
                 return [Started(agent_session=self.agent_session, model=self.model)]
             case "message" if got.get("role") == "assistant":
                 self._said += text(got.get("content"), 200_000)
@@ -135,4 +135,5 @@ SPEC = AgentSpec(
     default_model="gemini-3.8-flash",
     keeps=None,
     calls_per_turn=2,
+    instructions=("GEMINI.md", "AGENTS.md"),
 )

@@ -19,6 +19,16 @@ from bot.model.agent import Checkout
 
 TokenOf = Callable[[str], Awaitable[str | None]]
 """Gives a token that may read this repository (owner/name), or None where none is needed."""
+SizeOf = Callable[[str], Awaitable[int | None]]
+"""Gives the size of a repository (owner/name) in kB, or None where nobody knows."""
+UNUSED = 30 * 86_400
+"""Seconds after which a mirror nobody used is removed; the next session fetches anew."""
+HELD = 14 * 86_400
+"""Seconds a commit is held after its last use."""
+PACKS = 20
+"""Packs (one a fetch) from which on a mirror is packed anew."""
+LARGE = 1_000_000
+"""Size in kB from which a repository is mirrored without the contents of its history."""
 
 # Answers only for the host we meant, so that a redirect elsewhere learns nothing.
 _ASKPASS = """#!/bin/sh
@@ -36,6 +46,7 @@ class Mirrors:
 
     folder: Path
     token_of: TokenOf
+    size_of: SizeOf | None = None
     fetches: int = 0
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _going: set[asyncio.Task[str]] = field(default_factory=set)
@@ -68,25 +79,36 @@ class Mirrors:
         async with self._alone(path):
             git = Git(path)
             await self._made(git, checkout)
-            if checkout.commit and await _has(git, checkout.commit):
-                return checkout.commit
-            key = (checkout.run or "", checkout.repository.lower(), checkout.ref or checkout.commit or "HEAD")
-            if (
-                checkout.run
-                and not checkout.commit
-                and key in self._seen
-                and await _has(git, self._seen[key])
-            ):
-                return self._seen[key]
+            os.utime(path / "HEAD")  # used now: `tidy` leaves it alone
+            if known := await self._known(git, checkout):
+                return known
             found = await self._fetch(git, checkout)
             for name, sha in found.items():
-                self._seen[(checkout.run or "", checkout.repository.lower(), name)] = sha
+                self._seen[_key(checkout, name)] = sha
             while len(self._seen) > 5_000:
                 self._seen.popitem(last=False)
             wanted = checkout.commit or found[checkout.ref or "HEAD"]
             if not await _has(git, wanted):
                 raise GitError(f"commit {wanted[:12]} is no longer in {checkout.repository}")
             return wanted
+
+    async def _known(self, git: Git, checkout: Checkout) -> str | None:
+        """The commit, where its run has fetched all that this session needs."""
+        if checkout.trusted and checkout.run and _key(checkout, checkout.trusted) not in self._seen:
+            return None
+        if checkout.commit:
+            return checkout.commit if await _kept(git, checkout.commit) else None
+        seen = self._seen.get(_key(checkout, checkout.ref or "HEAD")) if checkout.run else None
+        return seen if seen and await _has(git, seen) else None
+
+    def trusted(self, checkout: Checkout) -> str | None:
+        """The commit of the checkout's trusted ref, as its run fetched it."""
+        return self._seen.get(_key(checkout, checkout.trusted)) if checkout.trusted else None
+
+    async def reading(self, checkout: Checkout) -> Git:
+        """Git on the mirror; one without the contents of its history may fetch what it lacks."""
+        directory = self.path(checkout.repository)
+        return Git(directory, environment=await self.access(checkout) if partial(directory) else {})
 
     async def _made(self, git: Git, checkout: Checkout) -> None:
         if (git.directory / "HEAD").exists():
@@ -97,40 +119,43 @@ class Mirrors:
         fresh = Git(making)
         await fresh("init", "-q", "--bare")
         await fresh("config", "core.logAllRefUpdates", "false")
-        if checkout.partial:
+        size = await self.size_of(checkout.repository) if self.size_of else None
+        large = size is not None and size >= LARGE
+        if checkout.partial or large:
             await fresh("config", "remote.origin.url", _plain(checkout.clone_url))
             await fresh("config", "remote.origin.promisor", "true")
             await fresh("config", "remote.origin.partialclonefilter", "blob:none")
         making.rename(git.directory)
 
     async def _fetch(self, git: Git, checkout: Checkout) -> dict[str, str]:
-        """Fetch what is wanted in one go; gives the commit of each name."""
-        names = list(dict.fromkeys([checkout.commit or checkout.ref or "HEAD", *checkout.wanted]))
-        specs = []
-        for n, name in enumerate(names):
-            if not (_SHA.fullmatch(name) or _REF.fullmatch(name)):
-                raise GitError(f"{name!r} is no commit or ref we fetch")
-            place = f"commit/{name}" if _SHA.fullmatch(name) else f"at/{n}"
-            specs.append(f"+{name}:refs/roundsman/{place}")
+        """Fetch what is wanted in one go; gives the commit of each name that was to be had."""
+        there = checkout.commit is not None and await _has(git, checkout.commit)
+        needed = [] if there else [checkout.commit or checkout.ref or "HEAD"]
+        names = dict.fromkeys([*needed, checkout.trusted or "", *checkout.wanted])
+        specs = {name: _spec(n, name) for n, name in enumerate(name for name in names if name)}
+        lazily = partial(git.directory)
         words = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force"]
-        words += ["--filter=blob:none"] if checkout.partial else []
-        url = _plain(checkout.clone_url)
-        access = await self.access(checkout)
+        words += ["--filter=blob:none"] if lazily else []
+        words += ["origin" if lazily else _plain(checkout.clone_url)]
+        fetching = Git(git.directory, environment=await self.access(checkout))
         self.fetches += 1
-        fetching = Git(git.directory, environment=access)
         try:
-            await fetching(*words, "origin" if checkout.partial else url, *specs)
-        except GitError as error:
-            if len(specs) == 1:
+            await fetching(*words, *specs.values())
+        except GitError:
+            if len(specs) == len(needed):
                 raise
-            # One item's ref may be gone; the others still count.
-            await fetching(*words, "origin" if checkout.partial else url, specs[0])
-            specs = specs[:1]
-            del error
-        found = {}
-        for name, spec in zip(names, specs, strict=False):
-            found[name] = (await git("rev-parse", f"{spec.partition(':')[2]}^{{commit}}")).decode().strip()
-        return found
+            # One item's ref may be gone; what this session needs still counts.
+            for name in list(specs):
+                try:
+                    await fetching(*words, specs[name])
+                except GitError:
+                    if name in needed:
+                        raise
+                    del specs[name]
+        return {
+            name: (await git("rev-parse", f"{spec.partition(':')[2]}^{{commit}}")).decode().strip()
+            for name, spec in specs.items()
+        }
 
     async def access(self, checkout: Checkout) -> dict[str, str]:
         """The environment that lets one git command read the repository."""
@@ -147,6 +172,27 @@ class Mirrors:
         host = urlsplit(checkout.clone_url).netloc.rpartition("@")[2]
         return {"GIT_ASKPASS": str(askpass), "ROUNDSMAN_GIT_TOKEN": token, "ROUNDSMAN_GIT_HOST": host}
 
+    async def tidy(self, now: float) -> list[str]:
+        """Remove mirrors nobody has used for long and pack those that grew; gives the names of the removed.
+
+        One that is being fetched into is left for the next time.
+        """
+        removed = []
+        for path in sorted(self.folder.glob("*.git")):
+            lock = self._locks.setdefault(path.name, asyncio.Lock())
+            if lock.locked():
+                continue
+            async with lock:
+                with (self.folder / f"{path.name}.lock").open("w") as file:
+                    if not _try_lock(file.fileno()):
+                        continue
+                    if now - (path / "HEAD").stat().st_mtime > UNUSED:
+                        await asyncio.to_thread(shutil.rmtree, path, True)
+                        removed.append(path.stem)
+                    else:
+                        await _packed(path, now)
+        return removed
+
     @contextlib.asynccontextmanager
     async def _alone(self, path: Path) -> AsyncIterator[None]:
         """One at a time in this process and among all that share the folder."""
@@ -158,6 +204,25 @@ class Mirrors:
                     await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
                 await asyncio.to_thread(_unlock, path)
                 yield
+
+
+def _spec(place: int, name: str) -> str:
+    """What to fetch and where it is kept: commits under their own name, refs under their place in this fetch."""
+    if not (_SHA.fullmatch(name) or _REF.fullmatch(name)):
+        raise GitError(f"{name!r} is no commit or ref we fetch")
+    return f"+{name}:refs/roundsman/{f'commit/{name}' if _SHA.fullmatch(name) else f'at/{place}'}"
+
+
+def _key(checkout: Checkout, name: str) -> tuple[str, str, str]:
+    return checkout.run or "", checkout.repository.lower(), name
+
+
+def partial(directory: Path) -> bool:
+    """Whether a mirror holds contents only as they are asked for."""
+    try:
+        return "promisor = true" in (directory / "config").read_text()
+    except OSError:
+        return False
 
 
 def _unlock(path: Path) -> None:
@@ -178,6 +243,30 @@ def _plain(url: str) -> str:
     """An address without any credential somebody put into it."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
+
+
+async def _packed(path: Path, now: float) -> None:
+    """Let go of commits nobody used lately and put many packs into one. What sessions read meanwhile stays readable."""
+    for held in (path / "refs/roundsman/commit").glob("*"):
+        if now - held.stat().st_mtime > HELD:
+            held.unlink(missing_ok=True)
+    if sum(1 for _ in (path / "objects/pack").glob("*.pack")) > PACKS:
+        # Refs stay loose: the time of their last use is that of their file.
+        loose = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gc.packRefs", "GIT_CONFIG_VALUE_0": "false"}
+        with contextlib.suppress(GitError):
+            await Git(path, environment=loose)("gc", "--quiet", "--prune=2.weeks.ago", timeout=3_600)
+
+
+async def _kept(git: Git, sha: str) -> bool:
+    """Whether the commit is there; if so, it is held for as long as `tidy` holds what was used lately."""
+    if not await _has(git, sha):
+        return False
+    held = git.directory / "refs/roundsman/commit" / sha
+    try:
+        os.utime(held)
+    except FileNotFoundError:
+        await git("update-ref", f"refs/roundsman/commit/{sha}", sha)
+    return True
 
 
 async def _has(git: Git, sha: str) -> bool:

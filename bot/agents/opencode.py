@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from bot.agents.parse import ParserState, ident, number, obj, row, tail, text
+from bot.agents.parse import ParserState, number, obj, row, session_name, tail, text
 from bot.agents.spec import AgentSpec, Api, Launch, View, mcp_servers, safe_word
 from bot.model.agent import Event, Failure, Noted, Said, SessionRequest, Started, ToolAnswered, ToolUsed
 
@@ -26,8 +26,8 @@ class OpencodeParser(ParserState):
         got = obj(row(line))
         part = obj(got.get("part"))
         events: list[Event] = []
-        if self.agent_session is None and ident(got.get("sessionID")):
-            self.agent_session = ident(got.get("sessionID"))
+        if self.agent_session is None and session_name(got.get("sessionID")):
+            self.agent_session = session_name(got.get("sessionID"))
             events.append(Started(agent_session=self.agent_session, model=self.model))
         match got.get("type"):
             case "step_start":
@@ -142,4 +142,5 @@ SPEC = AgentSpec(
     default_model="anthropic/claude-sonnet-5-5",
     keeps=None,
     calls_per_turn=2,
+    instructions=("AGENTS.md", "CLAUDE.md"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -75,6 +76,14 @@ def ident(value: Any) -> str | None:
         and all(c.isalnum() or c in "-_.:/@[]" for c in value)
     )
     return value if ok else None
+
+
+_SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+def session_name(value: Any) -> str | None:
+    """A program's own session id, or None. It becomes a path on our side, and an agent can forge what its program says."""
+    return value if isinstance(value, str) and _SESSION.fullmatch(value) else None
 
 
 def tail(stderr: str, most: int = 400) -> str:

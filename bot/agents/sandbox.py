@@ -70,6 +70,8 @@ class Cage:
     def argv(self, command: Sequence[str]) -> list[str]:
         """The whole command line that runs `command` inside."""
         bwrap = [_program("bwrap"), *_NAMESPACES, *_system(), "--proc", "/proc", "--dev", "/dev"]
+        # The tmpfs of --dev has no size of its own: nothing is written there but to /dev/shm.
+        bwrap += ["--size", str(1 << 28), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
         bwrap += ["--size", str(1 << 30), "--tmpfs", "/tmp", "--size", str(1 << 30), "--tmpfs", "/home/agent"]
         for name in ("passwd", "group", "hosts"):
             bwrap += ["--ro-bind", str(self.etc / name), f"/etc/{name}"]

@@ -47,7 +47,8 @@ class AgentSpec:
 
     `launch` and `check` answer with words where the request cannot be served. `keeps` is the pattern of the one file
     of the program's state that lets it resume. `calls_per_turn` bounds calls to the model for programs without a turn
-    limit of their own; None leaves turns to the program and its parser.
+    limit of their own; None leaves turns to the program and its parser. `instructions` are the files in which its users
+    leave words for it, the first that exists counts.
     """
 
     engine: EngineName
@@ -62,6 +63,7 @@ class AgentSpec:
     default_model: str | None
     keeps: str | None
     calls_per_turn: int | None
+    instructions: tuple[str, ...] = ()
 
 
 _WORD = re.compile(r"[A-Za-z0-9][\w./:@\[\]-]{0,199}")
@@ -69,9 +71,8 @@ _WORD = re.compile(r"[A-Za-z0-9][\w./:@\[\]-]{0,199}")
 
 def safe_word(request: SessionRequest) -> str | None:
     """Say what is wrong with words that become part of a command line, or None."""
-    for name, value in (("model", request.model), ("resume", request.resume)):
-        if value is not None and not _WORD.fullmatch(value):
-            return f"{value!r} is no usable {name}"
+    if request.model is not None and not _WORD.fullmatch(request.model):
+        return f"{request.model!r} is no usable model"
     if not request.prompt.strip():
         return "the prompt is empty"
     return None

@@ -18,6 +18,8 @@ from bot.agents.git import Git, GitError
 MOST_DELTA = 3_000
 KEPT = 3
 """Trees kept a repository."""
+UNUSED = 7 * 86_400
+"""Seconds after which a tree nobody used is removed."""
 OLD = 3_600
 """Seconds after which a tree that is still being made is nobody's."""
 
@@ -154,15 +156,27 @@ def _newest(home: Path) -> list[str]:
 def _thin(home: Path, keep: str) -> None:
     """Remove the oldest trees nobody uses."""
     for commit in _newest(home)[KEPT:]:
-        if commit == keep:
-            continue
-        with (home / f"{commit}.lock").open("r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            going = home / f"going-{commit}"
+        if commit != keep:
+            _remove(home, commit)
+
+
+def forget(folder: Path, before: float) -> None:
+    """Remove trees nobody has used since `before` (seconds since 1970)."""
+    for lock in folder.glob("*/*.lock"):
+        if lock.stat().st_mtime < before:
+            _remove(lock.parent, lock.stem)
+
+
+def _remove(home: Path, commit: str) -> None:
+    """Remove a tree, unless somebody uses it."""
+    with (home / f"{commit}.lock").open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        going = home / f"going-{commit}"
+        if (home / commit).is_dir():
             (home / commit).rename(going)
-            (home / f"{commit}.index").unlink(missing_ok=True)
-            (home / f"{commit}.lock").unlink(missing_ok=True)
-            shutil.rmtree(going, ignore_errors=True)
+        (home / f"{commit}.index").unlink(missing_ok=True)
+        (home / f"{commit}.lock").unlink(missing_ok=True)
+        shutil.rmtree(going, ignore_errors=True)

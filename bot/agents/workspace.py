@@ -92,7 +92,12 @@ class Workspaces:
     _trees: Trees = field(init=False)
 
     def __post_init__(self) -> None:
-        self._trees = Trees(self.folder / "trees")
+        self._trees = Trees(self.trees)
+
+    @property
+    def trees(self) -> Path:
+        """Where the shared trees lie."""
+        return self.folder / "trees"
 
     @contextlib.asynccontextmanager
     async def open(
@@ -118,7 +123,7 @@ class Workspaces:
     async def _fill(self, space: Workspace, checkout: Checkout, confined: bool) -> None:
         commit = await self.mirrors.commit(checkout)
         mirror = Git(self.mirrors.path(checkout.repository))
-        access = await self.mirrors.access(checkout) if checkout.partial else {}
+        access = (await self.mirrors.reading(checkout)).environment
         index = space.home / "index"
         space.commit, space.git = commit, Git(mirror.directory, index)
         if not (self.overlay and confined and _mountable(self.folder)):
@@ -151,7 +156,7 @@ class Workspaces:
                 end_marked(mark_of(home))
                 _left(home, lock)
                 swept.append(home.name)
-        sweep_trees(self.folder / "trees")
+        sweep_trees(self.trees)
         return swept
 
 

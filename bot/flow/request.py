@@ -68,10 +68,11 @@ def request_for(
 def _checkout(seat: Seat, item: Item | None, defaults: Any) -> Checkout:
     """The commit to work on: the pull request's head, else the default branch. A script about an issue needs none."""
     pull = item is not None and item.is_pull
-    ref = f"refs/pull/{item.number}/head" if pull and item else f"refs/heads/{seat.repository.default_branch}"
+    trusted = f"refs/heads/{seat.repository.default_branch}"
+    ref = f"refs/pull/{item.number}/head" if pull and item else trusted
     return Checkout(
         repository=seat.repository.full_name, clone_url=defaults.clone_url(seat), commit=item.head_sha if pull and item else None,
-        ref=ref, run=f"run-{seat.run.id}",
+        ref=ref, trusted=trusted, run=f"run-{seat.run.id}",
     )  # fmt: skip
 
 

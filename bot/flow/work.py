@@ -97,9 +97,8 @@ async def brief(ticket: Ticket, crew: Crew) -> Briefed:
         prompt = framed(told, may, _on(seat)) if told else ""
         request = request_for(seat, item, command, prompt, variables, await crew.book.commands(seat), crew)
         if seat.spec.session == "continue":
-            request = request.model_copy(
-                update={"resume": await crew.book.agent_session(seat, request.engine)}
-            )
+            resume = await crew.book.agent_session(seat, request.engine)
+            request = request.model_copy(update={"continues": True, "resume": resume})
     except CommandError as error:
         return await _end(seat, crew, SessionStatus.failed, str(error), "configuration")
     saw = state_of(item, await _our_effects(seat, item.number, crew)) if item else {}

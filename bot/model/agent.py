@@ -44,6 +44,8 @@ class Checkout(_Value):
     """Fetch blobs on demand: for repositories too large to mirror whole."""
     wanted: tuple[str, ...] = ()
     """Commits or refs of the run's other items, fetched in the same go."""
+    trusted: str | None = None
+    """The ref whose instruction files (AGENTS.md and the like) people with write access answer for: the default branch."""
     run: str | None = None
     """The run this belongs to: a repository is fetched at most once a run, however many items."""
 
@@ -80,7 +82,9 @@ class SessionRequest(_Value):
     mcp: tuple[McpServer, ...] = ()
     setup: str | None = None
     resume: str | None = None
-    """The agent's own session id, to go on where it stopped."""
+    """The agent's own session id, to go on where it stopped; where that cannot be, a new one is begun."""
+    continues: bool = False
+    """Keep the agent's own session, so that a later one may go on with it."""
     script: Script | None = None
     limits: Limits = Limits()
     checkout: Checkout | None = None
@@ -171,6 +175,7 @@ FailureKind = Literal[
     "budget",
     "turns",
     "output_too_large",
+    "workspace_full",
     "bad_outcome",
     "missing_cli",
     "wrong_version",

@@ -186,16 +186,31 @@ async def test_a_session_is_resumed(
     """The agent's own session goes on where it stopped, in a fresh workspace."""
     model.when("First words", Say("Hello"))
     made = office(tmp_path, model)
-    first = await made.work(ask(engine, "First words", shop))
+    first = await made.work(ask(engine, "First words", shop, continues=True))
     assert first.failure is None, first.failure
     model.when("Second words", Say("Again"))
     second = await made.work(ask(engine, "Second words", shop, session="next", resume=first.agent_session))
     assert second.failure is None, second.failure
     assert second.message == "Again"
     assert "First words" in model.seen[-1].prompt
-    lost = await made.work(ask(engine, "Third", shop, resume="00000000-0000-4000-8000-000000000000"))
-    assert lost.failure is not None
-    assert lost.failure.kind == "configuration"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_what_cannot_be_resumed_is_begun_anew(
+    engine: str, tmp_path: Path, model: ScriptedModel
+) -> None:
+    """Gemini and opencode keep no session of their own; one that is no longer kept, or was forged, is begun anew as well."""
+    model.when("Task", Say("Hello"))
+    made = office(tmp_path, model)
+    lost = "00000000-0000-4000-8000-000000000000"
+    (tmp_path / "data" / "resume" / engine / lost).parent.mkdir(parents=True)
+    (tmp_path / "data" / "resume" / engine / "x").mkdir()
+    forged = "x/../../.."
+    for wanted in (lost, forged) if engine == "claude" else (lost,):
+        end = await made.work(ask(engine, "Task", resume=wanted))
+        assert end.failure is None, end.failure
+        assert end.message == "Hello"
+        assert any("a new one is begun" in event.text for event in made.events if event.type == "noted")
 
 
 @needs_cli("claude")
