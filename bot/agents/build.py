@@ -10,9 +10,7 @@ from bot.agents.work import SPECS, Agents, Options
 from bot.settings import Settings, environment
 
 
-def agents_of(
-    settings: Settings, token_of: TokenOf | None = None, size_of: SizeOf | None = None
-) -> Agents:
+def agents_of(settings: Settings, token_of: TokenOf | None = None, size_of: SizeOf | None = None) -> Agents:
     """Build the port from the settings. `token_of` gives a token that may read a repository, `size_of` its size in kB."""
     options = Options(
         data_dir=settings.data_dir.absolute(),
