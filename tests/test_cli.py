@@ -38,3 +38,32 @@ def test_without_arguments_it_helps() -> None:
     code, out, err = call()
     assert (code, err) == (2, "")
     assert "Usage: roundsman" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("filter", "check", "is:open"),
+        ("filter", "plan", "is:open label:bug", "--repo", "rye-and-co/proofing"),
+        ("cron", "next", "0 9 * * 1-5"),
+        ("schema",),
+        ("commands", "list"),
+        ("jobs", "validate", "none.yml"),
+    ],
+)
+def test_what_needs_neither_engine_nor_database_loads_neither(words: tuple[str, ...]) -> None:
+    """A filter, a cron line, a file and a command are looked at without waiting for the rest of the program."""
+    heavy = ("dbos", "sqlalchemy", "githubkit", "fastapi")
+    asked = f"""
+import sys
+from bot.cli import app
+try:
+    app({list(words)!r}, standalone_mode=False)
+except BaseException as ended:
+    assert type(ended).__name__ in ("Exit", "SystemExit"), repr(ended)
+print("loaded:", [name for name in {heavy!r} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1:] == ["loaded: []"], done.stderr

@@ -5,39 +5,39 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli.commands import commands
-from bot.cli.cron import cron
-from bot.cli.demo import demo
-from bot.cli.doctor import doctor
-from bot.cli.filter import filter_
-from bot.cli.jobs_stored import jobs
-from bot.cli.notify import notify
-from bot.cli.run import run
-from bot.cli.runs import runs, sessions, stop
-from bot.cli.schema import schema
-from bot.cli.serve import serve, tick, worker
+from bot.cli.shelf import shelf
+
+COMMANDS = {
+    "demo": "bot.cli.demo:demo",
+    "serve": "bot.cli.serve:serve",
+    "worker": "bot.cli.serve:worker",
+    "tick": "bot.cli.serve:tick",
+    "run": "bot.cli.run:run",
+    "jobs": "bot.cli.jobs:jobs",
+    "runs": "bot.cli.runs:runs",
+    "sessions": "bot.cli.runs:sessions",
+    "stop": "bot.cli.runs:stop",
+    "filter": "bot.cli.filter:filter_",
+    "cron": "bot.cli.cron:cron",
+    "commands": "bot.cli.commands:commands",
+    "notify": "bot.cli.notify:notify",
+    "schema": "bot.cli.schema:schema",
+    "doctor": "bot.cli.doctor:doctor",
+}
+"""Where each command is, in the order of `roundsman --help`."""
 
 app = typer.Typer(
-    name="roundsman", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="roundsman",
+    cls=shelf(COMMANDS),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 
 @app.callback()
 def roundsman() -> None:
     """Make the rounds of your repositories."""
-
-
-app.add_typer(commands, name="commands")
-app.add_typer(cron, name="cron")
-app.add_typer(filter_, name="filter")
-app.add_typer(jobs, name="jobs")
-app.add_typer(notify, name="notify")
-app.add_typer(runs, name="runs")
-app.add_typer(sessions, name="sessions")
-for command in (demo, serve, worker, tick, run, doctor):
-    app.command(command.__name__)(command)
-app.command("schema")(schema)
-app.command("stop")(stop)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.ends import ended_badly, wrong_usage
+from bot.cli.shelf import shelf
 from bot.flow.clock import SystemClock
 from bot.flow.config import Configuration, ConfiguredJob, Source, read_configuration
 from bot.flow.document import LARGEST
@@ -17,10 +18,13 @@ from bot.flow.schedule import Schedule
 from bot.flow.zone import local
 from commands.catalog import Catalog
 
-jobs = typer.Typer(help="The jobs of repositories.", no_args_is_help=True)
+STORED = ("list", "show", "apply", "pause", "resume", "enable", "disable", "run", "preview", "backfill")
+COMMANDS = {"validate": "bot.cli.jobs:validate"} | {
+    name: f"bot.cli.jobs_stored:{'list_' if name == 'list' else name}" for name in STORED
+}
+jobs = typer.Typer(help="The jobs of repositories.", cls=shelf(COMMANDS), no_args_is_help=True)
 
 
-@jobs.command("validate")
 def validate(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE", help="A roundsman.yml; several are read together.")

@@ -10,7 +10,7 @@ import typer
 
 from bot.cli.client import BY, AsJson, JobName, RepositoryName, opened, repository_named, warn_if_idle
 from bot.cli.ends import ended_badly, wrong_usage
-from bot.cli.jobs import jobs, read_files
+from bot.cli.jobs import read_files
 from bot.cli.telling import as_json, columns, facts, when
 from bot.flow.clock import SystemClock
 from bot.model.job import JobSpec
@@ -24,11 +24,9 @@ from bot.store.repositories import ensure_repository
 from bot.web.api import deeds
 from bot.web.api.shapes import JobOut, RunOut, preview_spec
 
-__all__ = ["jobs"]
 PAGE = 100
 
 
-@jobs.command("list")
 def list_(
     repository: Annotated[str | None, typer.Argument(metavar="[OWNER/REPO]", help="One repository; all when left out.")] = None,
     status: Annotated[str | None, typer.Option(help="active, paused or disabled.")] = None,
@@ -60,7 +58,6 @@ def _every(database: Database, **which: Any) -> list[JobOut]:
             return told
 
 
-@jobs.command("show")
 def show(repository: RepositoryName, job: JobName, json: AsJson = False) -> None:
     """Show a job with its last twenty runs."""
     with opened() as database:
@@ -90,7 +87,6 @@ def _tell_runs(runs: list[RunOut], empty: str) -> None:
     columns(("run", "job", "trigger", "status", "recorded", "items", "failed", "cost"), rows, empty)
 
 
-@jobs.command("apply")
 def apply(
     repository: RepositoryName,
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="A roundsman.yml; several are read together.")],
@@ -140,7 +136,6 @@ def _stand(repository: str, job: str, deed: deeds.Standing, json: bool, reason: 
         typer.echo(f"{after.name} is {after.status}{then}")
 
 
-@jobs.command("pause")
 def pause(
     repository: RepositoryName, job: JobName, reason: Annotated[str | None, typer.Option(help="Why.")] = None, json: AsJson = False
 ) -> None:  # fmt: skip
@@ -148,25 +143,21 @@ def pause(
     _stand(repository, job, "pause", json, reason)
 
 
-@jobs.command("resume")
 def resume(repository: RepositoryName, job: JobName, json: AsJson = False) -> None:
     """Let a paused job fire again."""
     _stand(repository, job, "resume", json)
 
 
-@jobs.command("enable")
 def enable(repository: RepositoryName, job: JobName, json: AsJson = False) -> None:
     """Switch a job on."""
     _stand(repository, job, "enable", json)
 
 
-@jobs.command("disable")
 def disable(repository: RepositoryName, job: JobName, json: AsJson = False) -> None:
     """Switch a job off: nobody can run it."""
     _stand(repository, job, "disable", json)
 
 
-@jobs.command("run")
 def run(
     repository: RepositoryName, job: JobName,
     number: Annotated[int | None, typer.Option(min=1, help="This item alone, done before or not.")] = None,
@@ -187,7 +178,6 @@ def run(
         typer.echo(f"run {fired.id} waits; see `roundsman runs show {fired.id}`")
 
 
-@jobs.command("preview")
 def preview(
     repository: RepositoryName, job: JobName, n: Annotated[int, typer.Option("-n", min=1, max=50, help="How many fires.")] = 5,
     json: AsJson = False,
@@ -213,7 +203,6 @@ def preview(
         typer.echo("fires by no clock")
 
 
-@jobs.command("backfill")
 def backfill(
     repository: RepositoryName, job: JobName,
     since: Annotated[str, typer.Option(metavar="ISO", help="From this instant …")],

@@ -73,7 +73,9 @@ def test_a_small_repository_has_duplicates_too(others: tuple[int, ...], tmp_path
     issues = [issue for issue in ISSUES if issue["number"] in (1, 6, *others)]
     said = ask(ISSUES[5], issues, tmp_path)
     assert said["summary"].startswith("Like #1 (")
-    assert [ask(ISSUES[number - 1], issues, tmp_path)["status"] for number in others] == ["nothing"] * len(others)
+    assert [ask(ISSUES[number - 1], issues, tmp_path)["status"] for number in others] == ["nothing"] * len(
+        others
+    )
 
 
 def test_the_issues_may_be_a_file_of_lines(tmp_path: Path) -> None:
