@@ -9,6 +9,8 @@ from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator
 from bot.engine.dashboard import DashboardIssue
 from bot.engine.intake import Intake
+from bot.engine.reactions import EVERY_SECONDS as LISTEN_EVERY
+from bot.engine.reactions import Listener
 from bot.engine.reconcile import Reconciler
 from bot.engine.worker import Worker
 from bot.github.client import Client
@@ -55,6 +57,7 @@ def attach(
     tracker.shuffled = _shuffled(database)
     worker.chores["deliveries"] = (0.0, intake.turn)
     worker.chores["reconcile"] = (RECONCILE_EVERY, reconciler.look)
+    worker.chores["reactions"] = (LISTEN_EVERY, Listener(database, clock, client).look)
     return GitHubSide(intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake))
 
 

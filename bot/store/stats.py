@@ -1,48 +1,24 @@
-"""Numbers over time: runs and sessions by day, job and repository; percentiles; what people made of the outcomes."""
+"""Numbers over time: runs and sessions by day, job and repository; percentiles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session as Db
-from sqlmodel import col, select
+from sqlmodel import col
 
 from bot.model.run import RunStatus, SessionStatus
-from bot.store.tables import Effects, IndexedItems, Jobs, Repositories, Runs, Sessions
-from bot.store.views import ENDED, Ids
+from bot.store.acceptance import Acceptance, acceptance
+from bot.store.stretch import Where
+from bot.store.tables import Jobs, Repositories, Runs, Sessions
+from bot.store.views import ENDED
 
 MOST_MEASURED = 20_000
 """Of how many of the newest sessions or runs the percentiles are taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which part of the history: the repositories a viewer may see, one job or all, a stretch of time."""
-
-    ids: Ids
-    since: datetime
-    until: datetime
-    job_id: int | None = None
-
-    def of_sessions(self) -> Any:
-        """The condition on sessions, by when they ended."""
-        return self._all(Sessions, col(Sessions.completed_at))
-
-    def of_runs(self) -> Any:
-        """The condition on runs, by when they were recorded."""
-        return self._all(Runs, col(Runs.created_at))
-
-    def _all(self, table: Any, at: Any) -> Any:
-        parts = [at >= self.since, at < self.until]
-        if self.ids is not None:
-            parts.append(col(table.repository_id).in_(self.ids))
-        if self.job_id is not None:
-            parts.append(col(table.job_id) == self.job_id)
-        return sa.and_(*parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +56,6 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
-    """What people made of what we did: of how many, how many stand."""
-
-    comments: int = 0
-    taken_back: int = 0
-    labels: int = 0
-    labels_kept: int = 0
-    pull_requests: int = 0
-    pull_requests_merged: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Statistics:
     """All a statistics page says."""
 
@@ -103,7 +67,7 @@ class Statistics:
     duration: Spread = Spread()
     lag: Spread = Spread()
     wait: Spread = Spread()
-    acceptance: Acceptance = Acceptance()
+    acceptance: Acceptance = field(default_factory=Acceptance)
 
 
 def statistics(db: Db, where: Where) -> Statistics:
@@ -277,72 +241,3 @@ def lags(db: Db, where: Where) -> Spread:
     at = col(Runs.created_at)
     which = sa.and_(where.of_runs(), col(Runs.trigger) == "schedule")
     return _between(db, col(Runs.scheduled_for), at, which, at)
-
-
-def acceptance(db: Db, where: Where, most: int = 5_000) -> Acceptance:
-    """Whether labels we gave are still there and pull requests we opened were merged, as the index of items knows."""
-    wanted = (
-        select(Effects)
-        .where(col(Effects.done), col(Effects.at) >= where.since, col(Effects.at) < where.until)
-        .where(col(Effects.kind).in_(("comment", "labels.add", "pull_request")))
-        .order_by(col(Effects.id).desc())
-        .limit(most)
-    )
-    if where.ids is not None:
-        wanted = wanted.where(col(Effects.repository_id).in_(where.ids))
-    if where.job_id is not None:
-        wanted = wanted.where(Effects.job_id == where.job_id)
-    effects = list(db.exec(wanted))
-    items = _rows_of(db, effects)
-    comments = [one for one in effects if one.kind == "comment"]
-    given = [(one, items.get((one.repository_id, one.number))) for one in effects if one.kind == "labels.add"]
-    known = [(one, row) for one, row in given if row is not None]
-    pulls = [
-        (one, items.get((one.repository_id, _number(one)))) for one in effects if one.kind == "pull_request"
-    ]
-    return Acceptance(
-        comments=len(comments),
-        taken_back=sum(1 for one in comments if one.undone_at is not None),
-        labels=sum(len(_added(one)) for one, _ in known),
-        labels_kept=sum(len(_added(one) & _labels(row)) for one, row in known),
-        pull_requests=len(pulls),
-        pull_requests_merged=sum(1 for _, row in pulls if row and _merged(row)),
-    )
-
-
-def _number(effect: Effects) -> int:
-    tail = (effect.url or "").rstrip("/").rpartition("/")[2]
-    return int(tail) if tail.isdigit() else 0
-
-
-def _rows_of(db: Db, effects: Sequence[Effects]) -> dict[tuple[int, int], dict[str, Any]]:
-    wanted = {
-        (one.repository_id, _number(one) if one.kind == "pull_request" else one.number) for one in effects
-    }
-    found: dict[tuple[int, int], dict[str, Any]] = {}
-    for repository_id in {key for key, _ in wanted}:
-        numbers = sorted(number for key, number in wanted if key == repository_id)
-        for start in range(0, len(numbers), 900):
-            rows = db.exec(
-                select(IndexedItems).where(
-                    IndexedItems.repository_id == repository_id,
-                    col(IndexedItems.number).in_(numbers[start : start + 900]),
-                )
-            )
-            found |= {(repository_id, row.number): row.row for row in rows}
-    return found
-
-
-def _added(effect: Effects) -> set[str]:
-    before, after = (
-        set(value) if isinstance(value, list) else set() for value in (effect.before, effect.after)
-    )
-    return {str(name) for name in after - before}
-
-
-def _labels(row: dict[str, Any]) -> set[str]:
-    return {label if isinstance(label, str) else str(label.get("name")) for label in row.get("labels") or ()}
-
-
-def _merged(row: dict[str, Any]) -> bool:
-    return bool(row.get("merged_at") or (row.get("pull_request") or {}).get("merged_at"))

@@ -318,6 +318,21 @@ class Effects(SQLModel, table=True):
     undone_at: datetime | None = instant()
 
 
+class Reactions(SQLModel, table=True):
+    """What people made of a comment of ours when we last looked; `at` is when we last wrote it."""
+
+    __tablename__ = "reactions"
+    repository_id: int = Field(primary_key=True)
+    comment_id: str = Field(primary_key=True)
+    job_id: int
+    at: datetime = instant(null=False, index=True)
+    looked_at: datetime = instant(null=False)
+    approving: int = 0
+    disapproving: int = 0
+    others: int = 0
+    gone: bool = False
+
+
 class Budgets(SQLModel, table=True):
     """What a scope may spend (USD), has reserved and has settled; guarded by conditional updates only."""
 

@@ -86,7 +86,7 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A run with its job and repository, and its sessions that are not over."""
+    """A run with its job and repository, and some of its sessions: those not over, or those that had something to say."""
 
     run: Run
     job_name: str
@@ -106,6 +106,7 @@ class Overview:
     next_fires: tuple[Fire, ...]
     live: tuple[Firing, ...]
     failures: tuple[Firing, ...]
+    lately: tuple[Firing, ...] = ()
 
 
 def _within(column: Any, ids: Ids) -> Any:
@@ -138,6 +139,7 @@ def overview(db: Db, ids: Ids, now: datetime, day: datetime) -> Overview:
         next_fires=next_fires(db, ids),
         live=live(db, ids),
         failures=failures(db, ids, now - timedelta(days=7)),
+        lately=lately(db, ids),
     )
 
 
@@ -236,6 +238,26 @@ def failures(db: Db, ids: Ids, since: datetime, limit: int = 8) -> tuple[Firing,
     """The runs that ended badly since then, newest first."""
     bad = sa.and_(col(Runs.status).in_(BAD_RUNS), col(Runs.completed_at) >= since)
     return tuple(_firings(db, ids, bad, (col(Runs.completed_at).desc(),), limit))
+
+
+def lately(db: Db, ids: Ids, limit: int = 5, most: int = 2_000) -> tuple[Firing, ...]:
+    """Of the newest `most` runs those that are over and worked on something, with the sessions that spoke."""
+    newest = (
+        select(Runs.id, Runs.status, Runs.items_processed)
+        .where(_within(col(Runs.repository_id), ids))
+        .order_by(col(Runs.id).desc())
+        .limit(most)
+        .subquery()
+    )
+    over = sa.and_(newest.c.items_processed > 0, newest.c.status.not_in(LIVE_RUNS))
+    wanted = sa.select(newest.c.id).where(over).order_by(newest.c.id.desc()).limit(limit)
+    found = [int(key) for (key,) in db.execute(wanted)]
+    spoke: dict[int, list[Session]] = {}
+    rows = select(Sessions).where(col(Sessions.run_id).in_(found), col(Sessions.comment_url).is_not(None))
+    for row in db.exec(rows.order_by(col(Sessions.id))):
+        spoke.setdefault(row.run_id, []).append(Session.model_validate(row))
+    firings = _firings(db, ids, col(Runs.id).in_(found), (col(Runs.id).desc(),), limit)
+    return tuple(Firing(f.run, f.job_name, f.repository, tuple(spoke.get(f.run.id, ()))) for f in firings)
 
 
 def recent(db: Db, ids: Ids, limit: int = 20, before: int | None = None) -> tuple[Firing, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.model.job import JobSpec
 from bot.model.run import Job, Repository, Run, RunItem, SessionStatus, Trigger, TriggerKind
-from bot.store import budget, effects, jobs, ledger, repositories, runs, sessions
+from bot.store import budget, effects, jobs, ledger, reactions, repositories, runs, sessions
 from bot.store.database import Database
 
 TRIAGE: dict[str, Any] = {
@@ -292,6 +292,8 @@ def _shop(db: Any, now: datetime, days: int) -> None:
         by="ada",
     )
     others(seed, now)
+    for n, comment in enumerate(reactions.due(db, now, 200)):
+        reactions.saw(db, comment, {"+1": n % 3, "-1": int(n % 7 == 0), "eyes": int(n % 5 == 0)}, now)
 
 
 def _ending(n: int) -> tuple[SessionStatus, str | None]:

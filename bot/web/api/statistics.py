@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from bot.model.schedule import JOB_NAME
 from bot.store import jobs, stats
 from bot.store.stats import Spread, Tally
+from bot.store.stretch import Where
 from bot.web.auth import Context, Visible, nothing_here
 from bot.web.problems import Problem
 
@@ -63,6 +64,11 @@ class AcceptanceOut(BaseModel):
     labels_kept: int
     pull_requests: int
     pull_requests_merged: int
+    read: int = Field(description="Comments whose reactions were looked at.")
+    removed: int = Field(description="Of those, how many somebody deleted.")
+    approving: int = Field(description="Reactions 👍 ❤️ 🎉 🚀 on them.")
+    disapproving: int = Field(description="Reactions 👎 😕 on them.")
+    other_reactions: int
 
 
 class StatsOut(BaseModel):
@@ -99,9 +105,7 @@ async def statistics(
             raise Problem(404, f"there is no job {job!r} in {chosen[0].full_name}", code="unknown")
         job_id = found.id
     now = context.now()
-    where = stats.Where(
-        [one.id for one in chosen], now - timedelta(days=days), now + timedelta(seconds=1), job_id
-    )
+    where = Where([one.id for one in chosen], now - timedelta(days=days), now + timedelta(seconds=1), job_id)
     told = await context.database.read(stats.statistics, where)
     return StatsOut(
         days=days, total=TallyOut.of(told.total), runs=told.runs, duration_ms=SpreadOut.of(told.duration),

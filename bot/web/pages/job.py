@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -23,6 +24,8 @@ from bot.web.auth import Context
 from bot.web.context import WebContext
 from bot.web.pages.render import page
 from bot.web.pages.repository import Seen, cards
+from bot.web.surroundings import catalog_of
+from commands.faults import CommandError
 
 router = APIRouter(include_in_schema=False)
 SHOWN = 20
@@ -73,16 +76,25 @@ async def job_page(
     return await page(request, "job.html", {**values, "crumbs": crumbs, "more": more}, repository=repository)
 
 
+async def most_of(context: WebContext, repository: Repository, spec: JobSpec) -> float:
+    """What a run may cost at most, in USD; a script costs nothing."""
+    if spec.command is not None:
+        with contextlib.suppress(CommandError):
+            if (await catalog_of(context, repository)).get(spec.command).is_script:
+                return 0.0
+    sessions = spec.max_items if spec.has_items else 1
+    return min(spec.limits.budget.run, sessions * spec.limits.budget.session)
+
+
 async def _told(context: WebContext, repository: Repository, card: Any) -> dict[str, Any]:
     job, spec = card.job, card.spec
     if spec is None:
         return {"ahead": [], "query_words": "", "sheet": "", "most": 0.0}
-    sessions = spec.max_items if spec.has_items else 1
     return {
         "ahead": fires_ahead(spec, repository.full_name, job.name, job.anchor_at, context.now())
         if job.status == "active"
         else [],
         "query_words": in_words(spec.query, spec.target),
         "sheet": as_yaml({job.name: job.spec}),
-        "most": min(spec.limits.budget.run, sessions * spec.limits.budget.session),
+        "most": await most_of(context, repository, spec),
     }

@@ -62,7 +62,7 @@ async def live(request: Request, context: Context, viewer: SignedInViewer, visib
         values = await overview_of(context.database, ids, context)
         return {
             name: fragment(request, f"overview_{name}.html", values, viewer=viewer)
-            for name in ("tiles", "running", "next")
+            for name in ("tiles", "running", "next", "failures", "lately")
         }
 
     return stream(changes(request, pulse, parts))

@@ -21,7 +21,7 @@ from bot.web import look
 from bot.web.auth import Context, SignedInViewer, at_repository
 from bot.web.context import WebContext
 from bot.web.pages.draft import Draft, drafted
-from bot.web.pages.job import fires_ahead, in_words
+from bot.web.pages.job import fires_ahead, in_words, most_of
 from bot.web.pages.jobwords import schedule_in_words
 from bot.web.pages.language import gettext as _
 from bot.web.pages.render import fragment, reader_of
@@ -85,12 +85,11 @@ async def preview(
         return told
     anchor = job.anchor_at if job else context.now()
     sessions = spec.max_items if spec.has_items else 1
-    free = told["command"] is not None and told["command"].is_script
+    most = await most_of(context, repository, spec)
     return told | {
         "ahead": fires_ahead(spec, repository.full_name, name, anchor, context.now()),
         "schedule_words": schedule_in_words(spec.on, jobs.identity_of(repository.full_name, name)),
-        "most": 0.0 if free else min(spec.limits.budget.run, sessions * spec.limits.budget.session),
-        "day_most": 0.0 if free else spec.limits.budget.day, "items_most": sessions,
+        "most": most, "day_most": min(spec.limits.budget.day, most and spec.limits.budget.day), "items_most": sessions,
     }  # fmt: skip
 
 

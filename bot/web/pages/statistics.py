@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from bot.store import stats, views
+from bot.store.stretch import Where
 from bot.web.auth import Context, SignedInViewer, Visible
 from bot.web.context import WebContext
 from bot.web.pages.overview import visible_ids
@@ -21,7 +22,7 @@ Days = Annotated[Literal[7, 30, 90], Query()]
 
 async def _values(context: WebContext, ids: views.Ids, days: int, job: int | None = None) -> dict[str, Any]:
     now = context.now()
-    where = stats.Where(ids, now - timedelta(days=days - 1), now + timedelta(seconds=1), job)
+    where = Where(ids, now - timedelta(days=days - 1), now + timedelta(seconds=1), job)
     return {"stats": await context.database.read(stats.statistics, where), "days": days, "job": job}
 
 
