@@ -243,20 +243,20 @@ def failures(db: Db, ids: Ids, since: datetime, limit: int = 8) -> tuple[Firing,
 def lately(db: Db, ids: Ids, limit: int = 5, most: int = 2_000) -> tuple[Firing, ...]:
     """Of the newest `most` runs those that are over and worked on something, with the sessions that spoke."""
     newest = (
-        select(Runs.id, Runs.status, Runs.items_processed)
+        select(Runs.id, Runs.status, Runs.items_processed, Runs.completed_at)
         .where(_within(col(Runs.repository_id), ids))
         .order_by(col(Runs.id).desc())
         .limit(most)
         .subquery()
     )
     over = sa.and_(newest.c.items_processed > 0, newest.c.status.not_in(LIVE_RUNS))
-    wanted = sa.select(newest.c.id).where(over).order_by(newest.c.id.desc()).limit(limit)
+    wanted = sa.select(newest.c.id).where(over).order_by(newest.c.completed_at.desc()).limit(limit)
     found = [int(key) for (key,) in db.execute(wanted)]
     spoke: dict[int, list[Session]] = {}
     rows = select(Sessions).where(col(Sessions.run_id).in_(found), col(Sessions.comment_url).is_not(None))
     for row in db.exec(rows.order_by(col(Sessions.id))):
         spoke.setdefault(row.run_id, []).append(Session.model_validate(row))
-    firings = _firings(db, ids, col(Runs.id).in_(found), (col(Runs.id).desc(),), limit)
+    firings = _firings(db, ids, col(Runs.id).in_(found), (col(Runs.completed_at).desc(),), limit)
     return tuple(Firing(f.run, f.job_name, f.repository, tuple(spoke.get(f.run.id, ()))) for f in firings)
 
 
