@@ -147,7 +147,7 @@ async def _app(patient: Patient) -> list[Finding]:
     me = await client.me()
     if isinstance(me, Refusal):
         return [Finding("GitHub", False, me.words)]
-    found = [Finding("GitHub", True, f"{me} at {client.api_url}")]
+    found = [Finding("GitHub", True, f"{me or 'somebody it does not name'} at {client.api_url}")]
     if not client.credentials.is_app:
         return found
     answer = await client.as_app("GET", "/app")

@@ -45,7 +45,7 @@ class About:
         if isinstance(rows, Refusal):
             return rows
         me = await self._client.me()
-        mine = None if isinstance(me, Refusal) else me.casefold()
+        mine = None if isinstance(me, Refusal) or not me else me.casefold()
         theirs = [row for row in rows if not _is_ours(row, mine)]
         return "\n\n".join(
             f"{(row.get('user') or {}).get('login', 'ghost')} wrote on {row.get('created_at')}:\n{row.get('body')}"

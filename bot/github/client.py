@@ -235,7 +235,7 @@ class Client:
         return token if isinstance(token, Refusal) else token.secret
 
     async def me(self) -> str | Refusal:
-        """The login we write as: `slug[bot]`, or the token's owner."""
+        """The login we write as: `slug[bot]`, or the token's owner; empty where a server tells nobody who they are."""
         if self._me is None:
             found = await self._who()
             if isinstance(found, Refusal):
@@ -260,7 +260,8 @@ class Client:
         answer = await self._send("GET", "/user", None, "read")
         if isinstance(answer, Refusal):
             # A workflow's own token may not ask who it is; its name is always the same.
-            return "github-actions[bot]" if answer.status == 403 else answer
+            named = {403: "github-actions[bot]", 404: ""}
+            return named.get(answer.status or 0, answer)
         return str(answer.object.get("login"))
 
     async def _sign(self, repository: RepositoryRef | None, need: Need) -> _Signed | Refusal:

@@ -27,7 +27,9 @@ async def open_issue(
     if isinstance(me, Refusal):
         return me
     mark = ours.mark_of(ours.name_of(key, issue))
-    there = await ours.first(client, repository, "issues", mark, most=10, creator=me, state="all")
+    there = await ours.first(
+        client, repository, "issues", mark, most=10, state="all", **({"creator": me} if me else {})
+    )
     if isinstance(there, Refusal):
         return there
     if there is not None:

@@ -16,8 +16,11 @@ Row = Mapping[str, Any]
 
 
 def by(row: Row, me: str) -> bool:
-    """Whether our identity wrote this row; a marker copied by a stranger means nothing."""
-    return str((row.get("user") or {}).get("login") or "").lower() == me.lower()
+    """Whether our identity wrote this row; a marker copied by a stranger means nothing.
+
+    Where the server does not tell who we are (GitHub always does), the mark alone has to do.
+    """
+    return not me or str((row.get("user") or {}).get("login") or "").lower() == me.lower()
 
 
 def carries(row: Row, me: str, mark: str) -> bool:

@@ -9,12 +9,15 @@ import pytest
 import respx
 
 from bot.demo import App, DemoRepo, GitHub, Installation
+from bot.github import comments as comments_of
 from bot.github.answers import Answer, refusal_of, wait_asked
 from bot.github.client import Client
 from bot.model.item import RepositoryRef
-from bot.ports import Refusal
+from bot.ports import Refusal, Written
 from tests.adapters.github.conftest import Naps, settings_for
 from tests.clock import FakeClock
+
+MARK = "<!-- roundsman:triage#1:0123456789abcdef -->"
 
 
 def minted(hub: GitHub) -> int:
@@ -263,6 +266,26 @@ async def test_enterprise_server_is_reached_below_its_paths(clock: FakeClock, hu
     settings = settings_for(hub, github_token=token, github_api_url=f"{hub.url}/api/v3")
     client = Client(settings, clock, async_transport=httpx.ASGITransport(hub.app))
     assert await client.me() == "boss"
+
+
+@pytest.mark.parametrize(("status", "us"), [(200, "boss"), (403, "github-actions[bot]"), (404, "")])
+async def test_who_we_are_is_told_by_the_server_or_left_open(
+    hub: GitHub, clock: FakeClock, status: int, us: str
+) -> None:
+    """A workflow's token has a known name; on a server that knows no `/user` our comments are known by their mark."""
+    settings = settings_for(hub, github_token="secret-token", github_api_url="https://like.test")
+    mine = {"id": 7, "body": MARK, "user": {"login": "boss"}, "issue_url": "https://like.test/issues/1"}
+    with respx.mock(assert_all_called=False) as mock:
+        mock.get("https://like.test/user").respond(status, json={"login": "boss", "message": "no"})
+        comments = "https://like.test/repos/acme/shop/issues"
+        mock.get(f"{comments}/1/comments").respond(json=[mine])
+        written = mock.post(f"{comments}/1/comments").respond(201, json=mine)
+        client = Client(settings, clock)
+        assert await client.me() == us
+        done = await comments_of.put(client, RepositoryRef("acme", "shop"), 1, MARK, MARK, None)
+        await client.close()
+    assert isinstance(done, Written)
+    assert (done.found, written.called) == ((False, True) if status == 403 else (True, False))
 
 
 def test_odd_answers_are_read_too(clock: FakeClock) -> None:
