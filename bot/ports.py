@@ -353,8 +353,11 @@ class Sources(Protocol):
         """Fetch the template fields named in `used` and the job's context; what cannot be had is noted, not raised."""
         ...
 
-    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]]:
-        """All issues of the repository as REST rows, for scripts that compare; fetched at most once a run."""
+    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]] | Refusal:
+        """All issues of the repository as REST rows, for scripts that compare; fetched at most once a run.
+
+        A refusal is told, never taken for a repository without issues: a script would find nothing and be believed.
+        """
         ...
 
 

@@ -194,12 +194,15 @@ class ScriptedAgent:
 
 
 class NoSources:
-    """Nothing beside the item."""
+    """Nothing beside the item; `issues` is what scripts get to read."""
+
+    def __init__(self) -> None:
+        self.issues: Sequence[dict[str, Any]] | Refusal = ()
 
     async def gather(self, seat: Seat, item: Item | None, used: frozenset[str]) -> Gathered:
         """Give nothing."""
         return Gathered(fields={})
 
-    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]]:
-        """Give nothing."""
-        return ()
+    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]] | Refusal:
+        """Give what is said."""
+        return self.issues

@@ -157,17 +157,27 @@ async def do_work(ticket: Ticket, crew: Crew) -> Worked:
         words = f"the service went down {crashed} times while the agent worked; the item is left alone until somebody looks"
         end = AgentEnd(ending="failed", failure=Failure.of("crash", words, retryable=False))
     else:
-        request = await crew.book.request(seat)
-        if request.script and seat.spec.has_items:
-            request = with_issues(request, await crew.sources.every_issue(seat))
-        sink, cancelled, meter = crew.watch(seat)
-        end = await crew.agent.work(request, sink=sink, cancelled=cancelled, meter=meter)
+        end = await _let_work(seat, crew)
     usage = end.usage
     await crew.book.note(
         seat, end=end.model_dump(mode="json"), agent_session=end.agent_session, turns=end.turns, model=end.model or seat.session.model,
         tokens_in=usage.tokens_in + usage.tokens_cached, tokens_out=usage.tokens_out, cost=_cost(seat, end),
     )  # fmt: skip
     return Worked(ending=end.ending)
+
+
+async def _let_work(seat: Seat, crew: Crew) -> AgentEnd:
+    request = await crew.book.request(seat)
+    if request.script and seat.spec.has_items:
+        issues = await crew.sources.every_issue(seat)
+        if isinstance(issues, Refusal):
+            words = f"the repository's issues could not be read: {issues.words}"
+            return AgentEnd(
+                ending="failed", failure=Failure.of("api_fault", words, retryable=issues.kind == "busy")
+            )
+        request = with_issues(request, issues)
+    sink, cancelled, meter = crew.watch(seat)
+    return await crew.agent.work(request, sink=sink, cancelled=cancelled, meter=meter)
 
 
 def _cost(seat: Seat, end: AgentEnd) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, assert_never
@@ -29,6 +30,7 @@ class GitHubSources:
         self._client, self._tracker, self._elsewhere = client, tracker, elsewhere
         self._about = About(client, tracker)
         self._issues: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
+        self._looking = asyncio.Lock()
 
     async def gather(self, seat: Seat, item: Item | None, used: frozenset[str]) -> Gathered:
         """Fetch what the templates name and the job's context asks for; a part that both name is fetched once."""
@@ -101,17 +103,18 @@ class GitHubSources:
             case _:
                 assert_never(context)
 
-    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]]:
-        """All issues of the repository, fetched once a run."""
+    async def every_issue(self, seat: Seat) -> Sequence[dict[str, Any]] | Refusal:
+        """All issues of the repository, fetched once a run however many of its sessions ask at once."""
         run = seat.run.id
-        if run not in self._issues:
-            found = await self._tracker.matching(seat.ref, "is:issue", "issues", seat.run.created_at)
-            self._issues[run] = (
-                [] if isinstance(found, Refusal) else [dict(item.payload) for item in found.items]
-            )
-            while len(self._issues) > RUNS_KEPT:
-                self._issues.popitem(last=False)
-        return self._issues[run]
+        async with self._looking:
+            if run not in self._issues:
+                found = await self._tracker.matching(seat.ref, "is:issue", "issues", seat.run.created_at)
+                if isinstance(found, Refusal):
+                    return found
+                self._issues[run] = [dict(item.payload) for item in found.items]
+                while len(self._issues) > RUNS_KEPT:
+                    self._issues.popitem(last=False)
+            return self._issues[run]
 
 
 _PATHS = frozenset({"repo.labels", *(f"item.{name}" for name in _ITEM_PARTS)})

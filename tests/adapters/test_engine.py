@@ -17,6 +17,7 @@ from bot.model.agent import AgentEnd, Failure, Said
 from bot.model.job import JobSpec
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import Run, RunStatus, SessionStatus, Trigger, TriggerKind
+from bot.ports import Refusal
 from bot.store import jobs, repositories, runs, sessions
 from bot.store.budget import Reserved
 from bot.store.database import Database
@@ -33,7 +34,7 @@ class Bench:
     def __init__(self, database: Database, url: str, folder: Path) -> None:
         self.database, self.url, self.folder = database, url, folder
         self.clock = HandClock()
-        self.github, self.agent = MemoryGitHub(self.clock), ScriptedAgent()
+        self.github, self.agent, self.sources = MemoryGitHub(self.clock), ScriptedAgent(), NoSources()
         self.worker: Worker | None = None
         self.secrets: tuple[str, ...] = ()
         self.repository = database.write_now(
@@ -57,7 +58,7 @@ class Bench:
     def crew(self, watch: Any, book: Any) -> Crew:
         """Who works."""
         return Crew(
-            book=book, tracker=self.github, publisher=self.github, agent=self.agent, sources=NoSources(), clock=self.clock, key=b"k" * 32,
+            book=book, tracker=self.github, publisher=self.github, agent=self.agent, sources=self.sources, clock=self.clock, key=b"k" * 32,
             base_url="http://here", clone_url=lambda seat: "https://github.test/acme/shop.git", watch=watch.over,
         )  # fmt: skip
 
@@ -203,6 +204,19 @@ async def test_passing_faults_are_retried_within_the_run(bench: Bench) -> None:
     assert run.status is RunStatus.completed
     (session,) = bench.database.read_now(sessions.of_run, run.id)
     assert (session.status, session.attempt) == (SessionStatus.succeeded, 2)
+
+
+async def test_issues_that_could_not_be_read_are_not_taken_for_none(bench: Bench) -> None:
+    """A script that compares waits for its repository's issues and is tried again; it does not find "nothing"."""
+    bench.github.issue("Crash", "bug")
+    bench.sources.issues = Refusal(kind="busy", words="502 Bad Gateway")
+    job = bench.job(command="issue/find-duplicates", prompt=None, agent={}, limits={"retries": 2})
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: any(s.attempt == 2 for s in bench.database.read_now(sessions.of_run, 1)))
+    bench.sources.issues = ()
+    await bench.until(lambda: (bench.clock.move(seconds=5), bool(bench.runs(job)[0].status.final))[1])
+    (session,) = bench.database.read_now(sessions.of_run, 1)
+    assert (session.status, session.attempt) == (SessionStatus.quiet, 2)
 
 
 @pytest.mark.parametrize(

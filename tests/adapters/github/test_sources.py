@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from bot.demo import DemoRepo
+from bot.demo import DemoRepo, GitHub
 from bot.github.about import mentions_of
 from bot.github.client import Client
 from bot.github.gitfile import read_file
@@ -183,6 +184,24 @@ async def test_folders_and_binaries_are_no_files(client: Client, shop: DemoRepo,
         refusal = await read_file(client, ref, "main", path)
         assert isinstance(refusal, Refusal)
         assert words in refusal.words
+
+
+async def test_scripts_get_every_issue_fetched_once(
+    hub: GitHub, client: Client, shop: DemoRepo, ref: RepositoryRef
+) -> None:
+    """Sessions that ask at once share one list; a list that could not be had is a refusal and is asked for again."""
+    for title in ("One", "Two"):
+        shop.issue(title)
+    sources = GitHubSources(client, GitHubTracker(client))
+    hub.faults.add("GET", r"/issues$", status=500, times=None)
+    assert isinstance(await sources.every_issue(seat_of(ref)), Refusal)
+    hub.faults.clear()
+    before = hub.requests.count(path="/issues")
+    three = await asyncio.gather(*(sources.every_issue(seat_of(ref)) for _ in range(3)))
+    assert [[row["title"] for row in rows] for rows in three if not isinstance(rows, Refusal)] == [
+        ["Two", "One"]
+    ] * 3
+    assert hub.requests.count(path="/issues") == before + 1
 
 
 def test_mentions_are_told_once_and_by_place() -> None:
