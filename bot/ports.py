@@ -155,8 +155,12 @@ class Publisher(Protocol):
         key: str,
         patch: Patch | None,
         head: str | None,
+        origin: str = "",
     ) -> Written | Refusal:
-        """Do one allowed action other than a comment. `head` is the commit a review or check speaks of."""
+        """Do one allowed action other than a comment. `head` is the commit a review or check speaks of.
+
+        `origin` are words of ours that stand under what is opened: an issue, a pull request.
+        """
         ...
 
     async def undo(self, repository: RepositoryRef, effect: Effect) -> Refusal | None:

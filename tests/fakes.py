@@ -111,7 +111,14 @@ class MemoryGitHub:
         return Written(target_id=found["id"], url=f"https://github.test/c/{found['id']}", at=self.clock.now())
 
     async def apply(
-        self, repository: RepositoryRef, number: int, action: Action, key: str, patch: Any, head: str | None
+        self,
+        repository: RepositoryRef,
+        number: int,
+        action: Action,
+        key: str,
+        patch: Any,
+        head: str | None,
+        origin: str = "",
     ) -> Written | Refusal:
         """Do one action."""
         self._maybe_die(f"before {action.kind}")

@@ -6,6 +6,7 @@ Time stands still until a story moves it. The agent answers as it is told. A com
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,25 @@ MORNING = datetime(2026, 6, 1, 8, 50, tzinfo=UTC)
 PATIENCE = 20.0
 
 
+class Wire(httpx.AsyncBaseTransport):
+    """The way to GitHub. It can be cut: the write is done, its answer never arrives."""
+
+    def __init__(self, far: httpx.AsyncBaseTransport) -> None:
+        self._far = far
+        self.cut_after: str | None = None
+        self.cut = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        response = await self._far.handle_async_request(request)
+        words = f"{request.method} {request.url.path}"
+        if self.cut_after and re.search(self.cut_after, words):
+            self.cut_after = None
+            self.cut.set()
+            await asyncio.Event().wait()
+        return response
+
+
 class World:
     """A GitHub, a Roundsman that lives and dies, a clock."""
 
@@ -44,7 +64,7 @@ class World:
         self.roundsman: Roundsman | None = None
         self._read: set[int] = set()
         self._installed: set[str] = set()
-        self._judge = Judge(httpx.ASGITransport(self.github.app))
+        self.wire = Wire(Judge(httpx.ASGITransport(self.github.app)))
 
     # ── people's world ──
 
@@ -89,7 +109,7 @@ class World:
         )  # fmt: skip
         database = Database(connect(self._url))
         self.roundsman = build(
-            settings, clock=self.clock, transport=self._judge, agent=self.agent, database=database
+            settings, clock=self.clock, transport=self.wire, agent=self.agent, database=database
         )
         await self.roundsman.start()
 
@@ -136,6 +156,14 @@ class World:
                 return
             await asyncio.sleep(0.02)
         raise AssertionError("it did not come to pass")
+
+    async def dies_after(self, write: str) -> None:
+        """The process goes down after GitHub did a write (a pattern of `POST /path`) and before it was recorded."""
+        self.wire.cut_after = write
+        self.wire.cut.clear()
+        async with asyncio.timeout(PATIENCE):
+            await self.wire.cut.wait()
+        await self.dies()
 
     # ── what can be seen ──
 

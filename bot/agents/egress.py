@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import re
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 _HEAD = 65_536
-_PORTS = {443, 80}
+_PORT = 443
 
 
 @dataclass
@@ -23,12 +25,12 @@ class Egress:
     _open: set[asyncio.Task[None]] = field(default_factory=set)
 
     def permits(self, host: str, port: int) -> bool:
-        """Say whether the operator named this place; without a port in the list, 443 and 80 are meant."""
+        """Say whether the operator named this place; without a port in the list, 443 alone is meant."""
         host = host.lower().rstrip(".")
         for entry in self.allowed:
             name, _, number = entry.lower().partition(":")
             matches = host == name or (name.startswith("*.") and host.endswith(name[1:]))
-            if matches and (port == int(number) if number.isdigit() else port in _PORTS):
+            if matches and port == (int(number) if number.isdigit() else _PORT):
                 return True
         return False
 
@@ -81,9 +83,7 @@ class Egress:
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return await writer.drain()
         try:
-            far_reader, far_writer = await asyncio.wait_for(
-                asyncio.open_connection(host.strip("[]"), int(port)), 20
-            )
+            far_reader, far_writer = await asyncio.wait_for(_connect(host.strip("[]"), int(port)), 20)
         except (OSError, TimeoutError):
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return await writer.drain()
@@ -95,6 +95,33 @@ class Egress:
         finally:
             far_writer.close()
         return None
+
+
+async def _connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a named host; a name that leads back to this machine or its metadata service leads nowhere."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    if not _is_address(host) and host.lower() != "localhost":
+        addresses = [a for a in addresses if not _is_here(a)]
+    for address in addresses[:4]:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection(address, port)
+    raise ConnectionRefusedError(f"{host} cannot be reached")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_here(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified or parsed.is_multicast
 
 
 async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

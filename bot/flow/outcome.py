@@ -78,6 +78,10 @@ class _Desk:
     def line(self, title: str) -> str:
         return one_line(title, secrets=self.secrets)
 
+    def path(self, path: str) -> str:
+        """A path as it may be shown: where the diff has no such line, it stands in the review's own words."""
+        return redact(visible(path), self.secrets).replace("`", "").replace("\n", " ").strip() or "?"
+
     def judge(self, action: Action) -> None:
         allowance = self.may.of(action.kind)
         if allowance.max == 0:
@@ -184,11 +188,18 @@ class _Desk:
             case Comment():
                 return _copy(action, body=self.text(action.body))
             case Review():
-                comments = tuple(_copy(c, body=self.text(c.body) or "…") for c in action.comments)
+                comments = tuple(
+                    _copy(c, path=self.path(c.path), body=self.text(c.body) or "…") for c in action.comments
+                )
                 return _copy(action, body=self.text(action.body), comments=comments)
             case Check():
                 notes = tuple(
-                    _copy(a, message=redact(visible(a.message), self.secrets), title=self.line(a.title))
+                    _copy(
+                        a,
+                        path=self.path(a.path),
+                        message=redact(visible(a.message), self.secrets),
+                        title=self.line(a.title),
+                    )
                     for a in action.annotations
                 )
                 changes = {"name": self.line(action.name), "title": self.line(action.title)}

@@ -139,6 +139,12 @@ def _plain(text: str) -> str:
     return text.replace("--", "-‑").replace(">", "")
 
 
+def origin(job: str, session_url: str, number: int | None) -> str:
+    """Words under an issue or pull request that a session opened: whose work it is and what it is about."""
+    about = f" for #{number}" if number else ""
+    return f'---\n<sub>proposed by job <code>{_one_line(job)}</code>{about} · <a href="{session_url}">session</a></sub>'
+
+
 def deed(effect: Effect) -> str:
     """One thing we did, in words."""
     facet, _, name = (effect.facet or effect.kind).partition(":")

@@ -18,7 +18,7 @@ from bot.flow.session import framed
 from bot.flow.words import Briefed, Decided, Done, Worked, Wrote
 from bot.model.agent import AgentEnd, Failure
 from bot.model.item import Item
-from bot.model.outcome import Check, Comment, Decision, May, Review
+from bot.model.outcome import Check, Comment, Decision, May, Refused, Review
 from bot.model.run import Effect, SessionStatus
 from bot.ports import (
     Agent,
@@ -245,7 +245,9 @@ async def write(ticket: Ticket, place: int, crew: Crew) -> Wrote:
     seat = await _seat(ticket, crew)
     if seat is None:
         return Wrote()
-    action = [a for a in _decided(seat).allowed if not isinstance(a, Comment)][place]
+    decision = _decided(seat)
+    index = [i for i, a in enumerate(decision.allowed) if not isinstance(a, Comment)][place]
+    action = decision.allowed[index]
     item = await _item(seat, crew)
     if isinstance(item, Refusal):
         return _wait_or_not(item)
@@ -254,9 +256,32 @@ async def write(ticket: Ticket, place: int, crew: Crew) -> Wrote:
     if not keys:
         return Wrote()
     written = await crew.publisher.apply(
-        seat.ref, number, action, stem, _ended(seat).patch, item.head_sha if item else None
+        seat.ref,
+        number,
+        action,
+        stem,
+        _ended(seat).patch,
+        item.head_sha if item else None,
+        _origin(seat, crew),
     )
-    return await _record(keys, written, crew)
+    wrote = await _record(keys, written, crew)
+    if wrote.refused and wrote.wait is None and index not in decision.undone:
+        await crew.book.note(seat, decision=_untaken(decision, index, wrote.refused).model_dump(mode="json"))
+    return wrote
+
+
+def _untaken(decision: Decision, index: int, words: str) -> Decision:
+    """The decision, with an action GitHub would not take among the refused."""
+    action = decision.allowed[index]
+    refused = Refused(kind=action.kind, reason=f"GitHub would not: {words}", action=action)
+    return decision.model_copy(
+        update={"refused": (*decision.refused, refused), "undone": (*decision.undone, index)}
+    )
+
+
+def _origin(seat: Seat, crew: Crew) -> str:
+    url = f"{crew.base_url}/{seat.repository.full_name}/sessions/{seat.session.id}"
+    return report.origin(seat.job.name, url, seat.session.number if seat.spec.has_items else None)
 
 
 async def _intend_changes(

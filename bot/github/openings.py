@@ -20,7 +20,7 @@ MODES = frozenset({"100644", "100755", "120000"})
 
 
 async def open_issue(
-    client: Client, repository: RepositoryRef, issue: NewIssue, key: str
+    client: Client, repository: RepositoryRef, issue: NewIssue, key: str, origin: str = ""
 ) -> Written | Refusal:
     """Open an issue, or find the one an earlier try opened. `target_id` is its number."""
     me = await client.me()
@@ -34,7 +34,8 @@ async def open_issue(
         return there
     if there is not None:
         return _written(client, there, found=True)
-    body = {"title": issue.title, "body": f"{issue.body.rstrip()}\n\n{mark}", "labels": list(issue.labels)}
+    said = _said(issue.body, origin, mark)
+    body = {"title": issue.title, "body": said, "labels": list(issue.labels)}
     answer = await client.write(repository, "POST", "issues", json=body)
     return answer if isinstance(answer, Refusal) else _written(client, answer.object)
 
@@ -47,6 +48,7 @@ async def open_pull(
     key: str,
     patch: Patch | None,
     head: str | None,
+    origin: str = "",
 ) -> Written | Refusal:
     """Open a pull request with the patch as one commit on a branch of ours. `target_id` is its number."""
     wrong = _unfit(patch)
@@ -64,7 +66,7 @@ async def open_pull(
         return made
     body = {
         "title": pull.title,
-        "body": pull.body,
+        "body": _said(pull.body, origin),
         "head": branch,
         "base": base,
         "draft": pull.draft,
@@ -72,6 +74,10 @@ async def open_pull(
     }
     answer = await client.write(repository, "POST", "pulls", need="code", json=body)
     return answer if isinstance(answer, Refusal) else _written(client, answer.object)
+
+
+def _said(*parts: str) -> str:
+    return "\n\n".join(part for part in (part.strip() for part in parts) if part)
 
 
 def _unfit(patch: Patch | None) -> str | None:

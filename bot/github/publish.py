@@ -46,6 +46,7 @@ class GitHubPublisher:
         key: str,
         patch: Patch | None,
         head: str | None,
+        origin: str = "",
     ) -> Written | Refusal:
         """Do one allowed action; a second time under the same key it is found done."""
         client = self.client
@@ -67,9 +68,9 @@ class GitHubPublisher:
             case Check():
                 return await checks.report(client, repository, action, key, head)
             case NewIssue():
-                return await openings.open_issue(client, repository, action, key)
+                return await openings.open_issue(client, repository, action, key, origin)
             case NewPullRequest():
-                return await openings.open_pull(client, repository, number, action, key, patch, head)
+                return await openings.open_pull(client, repository, number, action, key, patch, head, origin)
             case Comment():
                 return Refusal(kind="invalid", words="a comment is published by its marker, not applied")
             case _:

@@ -277,3 +277,5 @@ class Decision(_Value):
     summary: str = ""
     allowed: tuple[Action, ...] = ()
     refused: tuple[Refused, ...] = ()
+    undone: tuple[int, ...] = ()
+    """Places in `allowed` of what GitHub would not take; its reasons stand in `refused`."""
