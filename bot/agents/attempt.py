@@ -15,6 +15,7 @@ from bot.agents import instructions, keep, outcome_file, room, sandbox
 from bot.agents.egress import Egress
 from bot.agents.ending import ended_by_us, ending, failed, outcome_failure, program_failure
 from bot.agents.environment import environment_of
+from bot.agents.git import GitError
 from bot.agents.means import SPECS, Means
 from bot.agents.notes import Notes
 from bot.agents.parse import Parser, tail
@@ -147,14 +148,17 @@ class Attempt:
         checkout = self.request.checkout
         commit = self.means.mirrors.trusted(checkout) if checkout else None
         if checkout is None or commit is None or space.git is None or not spec.instructions:
-            return
+            return None
         git = await self.means.mirrors.reading(checkout)
-        found = await instructions.read(git, commit, spec.instructions)
+        try:
+            found = await instructions.read(git, commit, spec.instructions)
+        except GitError as error:
+            return await self.sink(Noted(level="warning", text=f"the repository's instructions: {error}"))
         if found is None:
-            return
+            return None
         system = "\n\n".join(part for part in (self.request.system, instructions.framed(*found)) if part)
         self.request = self.request.model_copy(update={"system": system})
-        await self.sink(Noted(text=f"follows {found[0]} of the default branch, commit {commit[:12]}"))
+        return await self.sink(Noted(text=f"follows {found[0]} of the default branch, commit {commit[:12]}"))
 
     async def _resume(self, spec: AgentSpec, space: Workspace) -> None:
         """Lay out the record of the agent's own session; where there is none, a new one is begun and that is said."""

@@ -21,15 +21,15 @@ async def read(git: Git, commit: str, names: Sequence[str]) -> tuple[str, str] |
     there = await _listed(git, commit)
     for name in names:
         for _ in NAMES:
-            if name not in there:
+            mode, sha = there.get(name, ("", ""))
+            if mode not in (*_FILE, _LINK):
                 break
-            mode, sha = there[name]
             text = visible((await git("cat-file", "blob", sha)).decode("utf-8", "replace")).strip()
             target = text.removeprefix("@").removeprefix("./")
             if target in NAMES and (mode == _LINK or text.startswith("@")):
                 name = target
                 continue
-            if mode in _FILE and text:
+            if mode != _LINK and text:
                 return name, _capped(text)
             break
     return None

@@ -28,7 +28,7 @@ async def watch(places: Sequence[Path], most: int, full: Callable[[str], None]) 
             return full(f"the agent wrote more than {most // 1_048_576} MB into its workspace")
         if _free(places[0]) < LEAST_FREE:
             return full("the disk of the workspaces is full; make room, or set ROUNDSMAN_WORKSPACE_MB lower")
-        await asyncio.sleep(max(LOOK, 20 * (time.monotonic() - began)))
+        await asyncio.sleep(max(LOOK, 8 * (time.monotonic() - began)))
 
 
 def taken(places: Sequence[Path], enough: int | None = None) -> int:
