@@ -94,6 +94,8 @@ class Repository(Frozen):
     name: str
     default_branch: str = "main"
     private: bool = False
+    """As GitHub told; of a repository it never told us about (no `github_id`) nobody knows."""
+    github_id: int | None = None
     installation_id: int | None = None
 
     @property

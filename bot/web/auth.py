@@ -72,12 +72,22 @@ def nothing_here(full_name: str) -> Problem:
     return Problem(404, f"there is no repository {full_name} here that you may see", code="unknown")
 
 
-def at_repository(doing: Doing) -> Callable[..., Awaitable[Repository]]:
-    """A dependency: the repository of the path, for somebody who may do this there."""
+def is_open(request: Request, repository: Repository) -> bool:
+    """Whether anybody may look: the operator opened public repositories, and GitHub told us that this is one."""
+    open_house = context_of(request).settings.public_view
+    return open_house and repository.github_id is not None and not repository.private
+
+
+def at_repository(doing: Doing, *, public: bool = False) -> Callable[..., Awaitable[Repository]]:
+    """A dependency: the repository of the path, for somebody who may do this there; `public` where anybody may look."""
 
     async def found(request: Request, owner: Owner, repo: Repo) -> Repository:
-        viewer = await signed_in(request)
         context = context_of(request)
+        if public and context.settings.public_view:
+            known = await context.database.read(repositories.by_name, f"{owner}/{repo}")
+            if known is not None and is_open(request, known):
+                return known
+        viewer = await signed_in(request)
         repository = await context.database.read(repositories.by_name, f"{owner}/{repo}")
         if repository is None:
             raise nothing_here(f"{owner}/{repo}")
@@ -93,6 +103,14 @@ async def visible_repositories(request: Request) -> list[Repository]:
     viewer = await signed_in(request)
     every = await context_of(request).database.read(repositories.every)
     return [repository for repository in every if authorise(viewer, "see", repository) is None]
+
+
+async def open_repositories(request: Request) -> list[Repository]:
+    """The repositories whoever asks may look at, public ones too where the operator opened them, by name."""
+    context = context_of(request)
+    viewer = await viewer_of(request) if context.settings.public_view else await signed_in(request)
+    every = await context.database.read(repositories.every)
+    return [one for one in every if authorise(viewer, "see", one) is None or is_open(request, one)]
 
 
 def csrf_token(request: Request) -> str:
@@ -217,5 +235,6 @@ async def end_session(context: WebContext, session: SignedIn, now: datetime) -> 
 MaybeViewer = Annotated[Viewer | None, Depends(viewer_of)]
 SignedInViewer = Annotated[Viewer, Depends(signed_in)]
 Operator = Annotated[Viewer, Depends(operator)]
+Openly = Annotated[list[Repository], Depends(open_repositories)]
 Visible = Annotated[list[Repository], Depends(visible_repositories)]
 Context = Annotated[WebContext, Depends(context_of)]

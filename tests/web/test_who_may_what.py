@@ -30,7 +30,7 @@ MINE = {
 LOOKING = {("POST", "/api/repos/{owner}/{repo}/check"), ("POST", "/api/repos/{owner}/{repo}/matches")}
 """What takes a body and only looks."""
 SETUP = "/setup"
-DOORS = {auth.signed_in, auth.operator, auth.visible_repositories}
+DOORS = {auth.signed_in, auth.operator, auth.visible_repositories, auth.open_repositories}
 
 
 @pytest.fixture
@@ -208,10 +208,16 @@ async def test_a_token_does_no_more_than_its_maker(lived: House) -> None:
     assert (await program.get("/api/me")).status_code == 401
 
 
+PUBLIC = {
+    "/": "acme/open", "/acme/open": "triage", "/acme/open/jobs/triage": "Fires ahead", "/acme/open/runs": "Runs",
+    "/acme/open/runs/2": "Crash", "/acme/open/sessions/2": "shown to people with a role",
+}  # fmt: skip
+
+
 async def test_a_public_view_opens_runs_without_prompts(sqlite: Any, tmp_path: Any) -> None:
     """Where the operator opens it, anybody sees a public repository's runs and sessions, never prompt or transcript."""
     house = House(sqlite, tmp_path, public_view=True)
-    public = house.repository("acme/open")
+    public, unknown = house.repository("acme/open", github_id=2), house.repository("acme/unknown")
     hidden, shown = house.run(house.job()), house.run(house.job(repository=public), "two")
     stranger = house.stranger()
     for run, number in ((hidden, 1), (shown, 2)):
@@ -232,3 +238,32 @@ async def test_a_public_view_opens_runs_without_prompts(sqlite: Any, tmp_path: A
     assert (await stranger.get("/api/sessions/2/transcript")).status_code == 401
     assert (await stranger.post(f"/api/runs/{shown.id}/cancel")).status_code == 401
     assert (await stranger.get("/api/sessions/1")).status_code == 401
+    for place in (house.shop, unknown):
+        assert (await stranger.get(f"/api/repos/{place.full_name}/schedules")).status_code == 401
+        assert (await stranger.get(f"/{place.full_name}")).status_code == 401
+    for told in (await stranger.get("/api/jobs"), await stranger.get("/api/repos/acme/open/schedules")):
+        (job,) = told.json()
+        assert job["repository"] == "acme/open"
+        assert "prompt" not in job["spec"]
+    assert [run["id"] for run in (await stranger.get("/api/runs")).json()] == [shown.id]
+    assert [one["full_name"] for one in (await stranger.get("/api/repos")).json()] == ["acme/open"]
+    for path, says in PUBLIC.items():
+        page = (await stranger.get(path)).text
+        assert says in page, path
+        for kept in (
+            "Look at #",
+            "the prompt",
+            "inner words",
+            "acme/shop",
+            "acme/unknown",
+            '<form method="post"',
+            "sse-connect",
+        ):
+            assert kept not in page, (path, kept)
+    for path in ("explain/7", "stats", "audit", "live", "new-job"):
+        assert (await stranger.get(f"/acme/open/{path}")).status_code == 401, path
+    rita = await house.person("rita", "triage", "acme/open")
+    assert "Look at #" in (await rita.get("/acme/open/jobs/triage")).text
+    eve = await house.person("eve")
+    assert "Look at #" not in (await eve.get("/acme/open/jobs/triage")).text
+    assert "acme/open" in (await eve.get("/")).text

@@ -13,7 +13,7 @@ from bot.model.schedule import JOB_NAME
 from bot.ports import Doing, Viewer, authorise
 from bot.store import answers
 from bot.store.answers import ToldRun
-from bot.web.auth import require, signed_in, viewer_of
+from bot.web.auth import is_open, require, signed_in, viewer_of
 from bot.web.context import context_of
 from bot.web.problems import Problem
 
@@ -70,15 +70,16 @@ async def _may(
 ) -> bool:
     """Raise unless whoever asks may; whether they may see all of it. What they may not see is not there."""
     viewer = await viewer_of(request)
-    open_house = context_of(request).settings.public_view and doing == "see" and public
-    if where is not None and authorise(viewer, "see", where) is not None and open_house and not where.private:
+    looks = doing == "see" and public
+    if looks and where is not None and not sees(viewer, where) and is_open(request, where):
         return False
     await signed_in(request)
-    if where is None or not _sees(viewer, where):
+    if where is None or not sees(viewer, where):
         raise Problem(404, f"there is no {what} here that you may see", code="unknown")
     require(viewer, doing, where)
     return True
 
 
-def _sees(viewer: Viewer | None, where: Repository) -> bool:
+def sees(viewer: Viewer | None, where: Repository) -> bool:
+    """Whether somebody has a role there, and so may see all of it."""
     return authorise(viewer, "see", where) is None

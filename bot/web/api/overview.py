@@ -15,9 +15,20 @@ from bot.store.database import Db
 from bot.store.jobs import JobRefused
 from bot.web.api import deeds
 from bot.web.api.bodies import BulkAsked, Named
+from bot.web.api.doors import sees
 from bot.web.api.paging import Paged, linked
 from bot.web.api.shapes import JobOut
-from bot.web.auth import Context, Operator, SignedInViewer, Visible, require, signed_in, visible_repositories
+from bot.web.auth import (
+    Context,
+    MaybeViewer,
+    Openly,
+    Operator,
+    SignedInViewer,
+    Visible,
+    require,
+    signed_in,
+    visible_repositories,
+)  # fmt: skip
 from bot.web.context import WebContext
 from bot.web.problems import Problem
 
@@ -49,14 +60,14 @@ class RepositoryOut(BaseModel):
 
 
 @router.get("/repos")
-async def list_repositories(visible: Visible) -> list[RepositoryOut]:
+async def list_repositories(visible: Openly) -> list[RepositoryOut]:
     """List the repositories you may see."""
     return [RepositoryOut.model_validate(one, from_attributes=True) for one in visible]
 
 
 @router.get("/jobs")
 async def list_jobs(
-    request: Request, response: Response, context: Context, visible: Visible, page: Paged, status: JobStatus | None = None,
+    request: Request, response: Response, context: Context, viewer: MaybeViewer, visible: Openly, page: Paged, status: JobStatus | None = None,
     search: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f]*$")] = None,
 ) -> list[JobOut]:  # fmt: skip
     """List the jobs of all your repositories."""
@@ -70,7 +81,7 @@ async def list_jobs(
         limit=page.limit,
     )
     linked(request, response, page, total)
-    return [JobOut.of(one) for one in told]
+    return [JobOut.of(one, full=sees(viewer, one.repository)) for one in told]
 
 
 class BulkResult(BaseModel):

@@ -18,7 +18,7 @@ from bot.web.api.creation import IdempotencyKey, created
 from bot.web.api.doors import SeenRun, SeenSession, at_run, at_session
 from bot.web.api.paging import Paged, linked
 from bot.web.api.shapes import ItemOut, RunOut, SessionOut
-from bot.web.auth import Context, SignedInViewer, Visible
+from bot.web.auth import Context, Openly, SignedInViewer
 from bot.web.problems import Problem
 
 router = APIRouter(prefix="/api", tags=["runs and sessions"])
@@ -31,7 +31,7 @@ SessionToChange = Annotated[SeenSession, Depends(at_session("run"))]
 
 @router.get("/runs")
 async def list_runs(
-    request: Request, response: Response, context: Context, visible: Visible, page: Paged, status: RunStatus | None = None,
+    request: Request, response: Response, context: Context, visible: Openly, page: Paged, status: RunStatus | None = None,
 ) -> list[RunOut]:  # fmt: skip
     """List the runs of all your repositories, newest first."""
     ids = [repository.id for repository in visible]

@@ -25,16 +25,17 @@ from bot.web.api.bodies import (
     patched,
 )
 from bot.web.api.creation import IdempotencyKey, created
-from bot.web.api.doors import Name
+from bot.web.api.doors import Name, sees
 from bot.web.api.paging import Paged, linked
 from bot.web.api.shapes import JobOut, Preview, RunOut, preview_spec
-from bot.web.auth import Context, SignedInViewer, at_repository
+from bot.web.auth import Context, MaybeViewer, SignedInViewer, at_repository
 from bot.web.context import WebContext
 from bot.web.problems import Problem
 from bot.web.surroundings import fit
 
 router = APIRouter(prefix="/api/repos/{owner}/{repo}/schedules", tags=["jobs"])
 Seen = Annotated[Repository, Depends(at_repository("see"))]
+Open = Annotated[Repository, Depends(at_repository("see", public=True))]
 Runnable = Annotated[Repository, Depends(at_repository("run"))]
 Editable = Annotated[Repository, Depends(at_repository("edit"))]
 FEW = 20
@@ -42,14 +43,15 @@ FEW = 20
 
 @router.get("")
 async def list_jobs(
-    request: Request, response: Response, context: Context, repository: Seen, page: Paged, status: JobStatus | None = None,
+    request: Request, response: Response, context: Context, viewer: MaybeViewer, repository: Open, page: Paged, status: JobStatus | None = None,
 ) -> list[JobOut]:  # fmt: skip
     """List the jobs of a repository by name, each with its last five runs."""
     told, total = await context.database.read(
         answers.page_of_jobs, repository_ids=[repository.id], status=status, page=page.page, limit=page.limit
     )
     linked(request, response, page, total)
-    return [JobOut.of(one) for one in told]
+    full = sees(viewer, repository)
+    return [JobOut.of(one, full=full) for one in told]
 
 
 @router.post("", status_code=201, response_model=JobOut)
@@ -68,9 +70,9 @@ async def create_job(
 
 
 @router.get("/{name}")
-async def get_job(context: Context, repository: Seen, name: Name) -> JobOut:
+async def get_job(context: Context, viewer: MaybeViewer, repository: Open, name: Name) -> JobOut:
     """Show a job with its last twenty runs."""
-    return await _told(context, repository, name)
+    return await _told(context, repository, name, full=sees(viewer, repository))
 
 
 @router.patch("/{name}")
@@ -200,7 +202,7 @@ async def backfill_job(
 
 @router.get("/{name}/runs")
 async def list_runs(
-    request: Request, response: Response, context: Context, repository: Seen, name: Name, page: Paged, status: RunStatus | None = None,
+    request: Request, response: Response, context: Context, repository: Open, name: Name, page: Paged, status: RunStatus | None = None,
 ) -> list[RunOut]:  # fmt: skip
     """List the runs of a job, newest first."""
     job = await context.database.read(deeds.job_named, repository, name)
@@ -246,11 +248,11 @@ async def _stand(
     return await _told(context, repository, name)
 
 
-async def _told(context: WebContext, repository: Repository, name: str) -> JobOut:
+async def _told(context: WebContext, repository: Repository, name: str, *, full: bool = True) -> JobOut:
     told = await context.database.read(answers.told_job, repository.id, name, FEW)
     if told is None:
         raise Problem(404, f"there is no job {name!r} in {repository.full_name}", code="unknown")
-    return JobOut.of(told)
+    return JobOut.of(told, full=full)
 
 
 def _place(repository: Repository, name: str) -> str:

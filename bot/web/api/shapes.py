@@ -17,6 +17,11 @@ from bot.model.run import Job, JobStatus, RunItem, RunStatus, Session, SessionSt
 from bot.model.schedule import Cron
 from bot.store.answers import ToldJob, ToldRun
 
+PUBLIC_KEYS = frozenset({
+    "description", "on", "timezone", "target", "filter", "command", "max_items", "again", "report", "limits", "expires", "status",
+})  # fmt: skip
+"""What of a job's spec a public view shows."""
+
 
 class RunOut(BaseModel):
     """A run."""
@@ -85,13 +90,15 @@ class JobOut(BaseModel):
     last_runs: list[RunOut]
 
     @classmethod
-    def of(cls, told: ToldJob) -> JobOut:
-        """Tell a job."""
+    def of(cls, told: ToldJob, *, full: bool = True) -> JobOut:
+        """Tell a job; without `full`, as the public may see it: no prompt, nor what goes into it."""
         runs = [
             RunOut.of(ToldRun(run, told.job.name, told.repository, told.session_ids.get(run.id, [])))
             for run in told.runs
         ]
-        more = {"repository": told.repository.full_name, "spec": whole_spec(told.job), "last_runs": runs}
+        spec = whole_spec(told.job)
+        shown = spec if full else {key: value for key, value in spec.items() if key in PUBLIC_KEYS}
+        more = {"repository": told.repository.full_name, "spec": shown, "last_runs": runs}
         return cls.model_validate(told.job.model_dump() | more)
 
 

@@ -23,7 +23,7 @@ from bot.web.api.doors import Name
 from bot.web.auth import Context
 from bot.web.context import WebContext
 from bot.web.pages.render import page
-from bot.web.pages.repository import Seen, cards
+from bot.web.pages.repository import Open, cards
 from bot.web.surroundings import catalog_of
 from commands.faults import CommandError
 
@@ -56,7 +56,7 @@ def _spent_today(db: Db, job: Job, context: WebContext) -> float:
 
 @router.get("/{owner}/{repo}/jobs/{name}")
 async def job_page(
-    request: Request, context: Context, repository: Seen, name: Name, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    request: Request, context: Context, repository: Open, name: Name, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> Response:  # fmt: skip
     """Everything about one job."""
 

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from bot.store import views
-from bot.web.auth import Context, SignedInViewer, Visible
+from bot.web.auth import Context, Openly, SignedInViewer
 from bot.web.pages.overview import overview_of, visible_ids
 from bot.web.pages.render import fragment
 
@@ -49,7 +49,7 @@ def stream(events: AsyncIterator[ServerSentEvent]) -> Response:
 
 
 @router.get("/live")
-async def live(request: Request, context: Context, viewer: SignedInViewer, visible: Visible) -> Response:
+async def live(request: Request, context: Context, viewer: SignedInViewer, visible: Openly) -> Response:
     """The living parts of the overview."""
     ids = visible_ids(viewer, visible)
     if ids is not None and not ids:

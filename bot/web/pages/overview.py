@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,11 +10,12 @@ import pytz
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from bot.model.run import Repository
 from bot.ports import Viewer
 from bot.store import views
 from bot.store import words as facts
 from bot.store.database import Database
-from bot.web.auth import Context, SignedInViewer, Visible
+from bot.web.auth import Context, MaybeViewer, Openly
 from bot.web.context import WebContext
 from bot.web.cookies import onward
 from bot.web.pages.language import LANGUAGES
@@ -23,9 +25,13 @@ router = APIRouter(include_in_schema=False)
 ON_A_PAGE = 50
 
 
-def visible_ids(viewer: Viewer, visible: Visible) -> views.Ids:
+def visible_ids(viewer: Viewer | None, visible: Sequence[Repository]) -> views.Ids:
     """The ids a viewer may see; None for those who may see all."""
-    return None if viewer.operator or viewer.kind == "local" else [repository.id for repository in visible]
+    return (
+        None
+        if viewer is not None and (viewer.operator or viewer.kind == "local")
+        else [repository.id for repository in visible]
+    )
 
 
 def day_of(context: WebContext) -> datetime:
@@ -43,7 +49,7 @@ async def overview_of(database: Database, ids: views.Ids, context: WebContext) -
 
 @router.get("/")
 async def overview_page(
-    request: Request, context: Context, viewer: SignedInViewer, visible: Visible,
+    request: Request, context: Context, viewer: MaybeViewer, visible: Openly,
     q: Annotated[str, Query(max_length=100)] = "", number: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
 ) -> Response:  # fmt: skip
     """The overview of all repositories."""

@@ -69,6 +69,7 @@ def reader_of(request: Request) -> Reader:
 def can(viewer: Viewer | None, repository: Repository | None) -> dict[str, bool]:
     """What the viewer may do there: which buttons there are."""
     return {
+        "see": repository is None or authorise(viewer, "see", repository) is None,
         "run": authorise(viewer, "run", repository) is None,
         "edit": authorise(viewer, "edit", repository) is None,
         "operate": authorise(viewer, "operate", None) is None,

@@ -19,6 +19,7 @@ from bot.web.pages.live import changes, stream
 from bot.web.pages.render import fragment, page
 
 router = APIRouter(include_in_schema=False)
+Open = Annotated[Repository, Depends(at_repository("see", public=True))]
 Seen = Annotated[Repository, Depends(at_repository("see"))]
 
 
@@ -46,7 +47,7 @@ def cards(db: Db, repository_id: int, job_id: int | None = None) -> list[Card]:
 
 
 @router.get("/{owner}/{repo}")
-async def repository_page(request: Request, context: Context, repository: Seen) -> Response:
+async def repository_page(request: Request, context: Context, repository: Open) -> Response:
     """The jobs of a repository."""
     values = {
         "cards": await context.database.read(cards, repository.id),
@@ -78,7 +79,7 @@ async def repository_live(
 
 @router.get("/{owner}/{repo}/runs")
 async def runs_page(
-    request: Request, context: Context, repository: Seen, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    request: Request, context: Context, repository: Open, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> Response:  # fmt: skip
     """The runs of a repository, newest first."""
     firings = await context.database.read(views.recent, [repository.id], 50, before)
