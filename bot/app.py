@@ -18,6 +18,7 @@ from bot.agents.work import Agents
 from bot.contexts import Contexts
 from bot.engine import Worker
 from bot.engine import build as build_worker
+from bot.engine.configuration import ceilings_of
 from bot.engine.credentials import known_credentials
 from bot.engine.pace import SharedPace
 from bot.engine.side import GitHubSide, attach
@@ -160,6 +161,10 @@ def build(
     """Build one working process from its settings; tests pass a clock, a transport and an agent of their own."""
     clock = clock or SystemClock()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        ceilings = ceilings_of(settings)
+    except ValueError as error:
+        raise SettingsError(f"{error}; correct it in the environment or .env") from error
     database = database or open_database(settings)
     credentials = known_credentials(database, settings, clock)
     client = Client(
@@ -173,7 +178,7 @@ def build(
         return Crew(
             book=book, tracker=tracker, publisher=publisher, agent=agent or agents, sources=sources, clock=clock,
             key=settings.key(), base_url=settings.base_url, clone_url=_clone_url(settings), watch=watch.over,
-            default_engine=settings.default_engine, default_model=settings.default_model,
+            default_engine=settings.default_engine, default_model=settings.default_model, ceilings=ceilings,
             secrets=settings.all_secrets(), mcp=settings.mcp_servers,
         )  # fmt: skip
 
@@ -181,7 +186,7 @@ def build(
         database, settings.database, clock, settings.data_dir, crew,
         caps=Caps(settings.max_sessions, settings.max_sessions_per_worker, settings.max_sessions_per_repo),
         poll=settings.poll_seconds, grace=settings.grace_seconds, slot=settings.slot, zone=settings.timezone,
-        ceilings=settings.ceilings, default_engine=settings.default_engine, secrets=settings.all_secrets(),
+        ceilings=ceilings, default_engine=settings.default_engine, secrets=settings.all_secrets(),
     )  # fmt: skip
     identity = None  # the single user of a machine has a start link instead
     if not settings.local:
@@ -190,10 +195,7 @@ def build(
         )
     worker.chores["workspaces"] = (3600.0, lambda: agents.tidy(clock.now().timestamp()))
     worker.chores["index"] = (3600.0, lambda: database.write(indexed.purge, clock.now() - 2 * indexed.OLD))
-    try:
-        side = attach(worker, database, clock, client, publisher, tracker, settings)
-    except ValueError as error:
-        raise SettingsError(f"{error}; correct it in the environment or .env") from error
+    side = attach(worker, database, clock, client, publisher, tracker, settings, ceilings)
     post = Post(database, settings, clock)
     worker.chores |= {"notify": (PERIOD, post.look), "notify tidy": (3600.0, post.tidy)}
     return Roundsman(

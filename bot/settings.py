@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     )
     ceilings: dict[str, Any] = Field(
         {},
-        description="What no job may exceed: engines, models, permission_modes, max_items, timeout, budget, runs_per_day, minimum_period",
+        description="What no job may exceed: engines, models, permission_modes, max_items, timeout, budget, repository_budget and installation_budget a day, runs_per_day, minimum_period",
     )
     allowed_accounts: list[str] = Field(
         [], description="Accounts that may install the App; empty lets everybody"

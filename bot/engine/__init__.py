@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from bot.engine.book import StoreBook
 from bot.engine.durable import Durable
@@ -13,6 +12,7 @@ from bot.engine.money import Purse
 from bot.engine.reaper import fail_run, fail_session
 from bot.engine.watch import Watch
 from bot.engine.worker import Worker
+from bot.flow.ceilings import Ceilings
 from bot.flow.work import Crew
 from bot.ports import Book, Clock
 from bot.store.database import Database
@@ -22,7 +22,7 @@ from bot.store.sessions import Caps
 def build(
     database: Database, url: str, clock: Clock, data_dir: Path, crew: Callable[[Watch, Book], Crew], *,
     caps: Caps | None = None, poll: float = 1.0, grace: float = 30.0, slot: str | None = None, zone: str = "UTC",
-    ceilings: Mapping[str, Any] | None = None, default_engine: str = "claude",
+    ceilings: Ceilings | None = None, default_engine: str = "claude",
     secrets: Sequence[str] = (),
 ) -> Worker:  # fmt: skip
     """Put one working process together; its name is taken here, so two of them never share one."""
@@ -38,7 +38,7 @@ def build(
             await database.write(fail_session, number, attempt, clock.now(), words)
 
     durable = Durable(url, executor, crew(watch, StoreBook(database, clock, executor)), failed)
-    purse = Purse(zone, ceilings or {}, default_engine)
+    purse = Purse(zone, ceilings or Ceilings(), default_engine)
     return Worker(database, clock, durable, liveness, watch, purse, caps or Caps(), poll=poll, grace=grace)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.flow.seen import state_of
 from bot.logs import about
 from bot.model.agent import SessionRequest
 from bot.model.item import Item
@@ -18,6 +17,7 @@ from bot.model.selection import Candidate, Selection
 from bot.ports import Clock, Found, Place, Seat, Written
 from bot.store import effects, ledger, runs, sessions, words
 from bot.store.budget import reserved_for
+from bot.store.candidates import candidates_of
 from bot.store.database import Database, Db
 
 _log = logging.getLogger("roundsman.rounds")
@@ -47,7 +47,7 @@ class StoreBook:
 
     async def candidates(self, place: Place, items: Sequence[Item]) -> list[Candidate]:
         """Put each item beside its state, what the ledger knows and who holds it."""
-        return await self._db.read(_candidates, place, items)
+        return await self._db.read(candidates_of, place.repository.id, place.job.id, items, place.run.id)
 
     async def record(self, place: Place, found: Found, selection: Selection) -> int:
         """Keep the verdicts, claim and queue what was picked, defer the rest."""
@@ -78,11 +78,11 @@ class StoreBook:
         """Where results without an item go."""
         if isinstance(place.spec.report, ReportTo):
             return place.spec.report.issue
-        return await self._db.read(words.get, f"home:{place.repository.id}")
+        return await self._db.read(words.home_of, place.repository.id)
 
     async def set_home(self, place: Place, number: int) -> None:
         """Remember the repository's dashboard issue."""
-        await self._db.write(words.put, f"home:{place.repository.id}", number, self._clock.now())
+        await self._db.write(words.set_home, place.repository.id, number, self._clock.now())
 
     # ── sessions ──
 
@@ -196,23 +196,6 @@ def _open(db: Db, run_id: int, executor: str, now: datetime) -> Place | None:
         runs.end(db, run_id, RunStatus.cancelled, now, reason="cancelled before it began")
         return None
     return Place(run=run, job=job, repository=repository)
-
-
-def _candidates(db: Db, place: Place, items: Sequence[Item]) -> list[Candidate]:
-    numbers = [item.number for item in items]
-    known = ledger.entries(db, place.job.id, numbers)
-    held = {n: run for n, run in ledger.claims(db, place.job.id, numbers).items() if run != place.run.id}
-    ours = effects.on_items(db, place.repository.id, numbers)
-    return [
-        Candidate(
-            item=item,
-            state=state_of(item, ours.get(item.number, ())) if item.number else {},
-            entry=known.get(item.number),
-            claimed_by=held.get(item.number),
-            writing=any(not effect.done for effect in ours.get(item.number, ())),
-        )
-        for item in items
-    ]
 
 
 def _record(db: Db, place: Place, found: Found, selection: Selection, now: datetime) -> int:

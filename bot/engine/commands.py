@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from bot.engine.configuration import ref_of
 from bot.flow import command, replies
+from bot.flow.ceilings import Ceilings, within
 from bot.flow.choose import rules_of_spec
 from bot.flow.command import Commands, CommentCommand
 from bot.flow.replies import Reply
-from bot.flow.seen import COMMENTS, state_of
+from bot.flow.seen import COMMENTS
 from bot.flow.selection import why_not
 from bot.flow.trigger import same_bot
 from bot.github.client import Client, moment
@@ -26,9 +27,9 @@ from bot.model.happening import Commented
 from bot.model.item import Item, RepositoryRef, Target
 from bot.model.job import JobSpec
 from bot.model.run import Job, Repository, Run, Trigger, TriggerKind
-from bot.model.selection import Candidate
 from bot.ports import Clock, Publisher, Refusal
 from bot.store import audit, effects, itemlog, jobs, ledger, runs, sessions, words
+from bot.store.candidates import candidates_of
 from bot.store.database import Database, Db
 from commands.catalog import Catalog
 from commands.faults import CommandError
@@ -60,10 +61,12 @@ class Commander:
     """Acts on comments."""
 
     def __init__(
-        self, database: Database, clock: Clock, client: Client, publisher: Publisher, tracker: GitHubTracker, base_url: str
+        self, database: Database, clock: Clock, client: Client, publisher: Publisher, tracker: GitHubTracker, base_url: str,
+        ceilings: Ceilings,
     ) -> None:  # fmt: skip
         self.database, self.clock, self.client = database, clock, client
         self.publisher, self.tracker, self.base_url = publisher, tracker, base_url
+        self.ceilings = ceilings
 
     async def act(self, said: Commented, repository: Repository, me: str, guid: str) -> str | Refusal:
         """Act on one comment; says in words what became of it. Twice under one `guid` is once."""
@@ -189,6 +192,7 @@ class Commander:
             {
                 "description": f"Made by /roundsman run {found.name}", "on": {"events": ["issue_comment.created"]},
                 "target": target, "command": found.name, "again": "always", "status": "paused",
+                **within(self.ceilings),
             }
         )  # fmt: skip
         title = f"run {found.name.replace('/', ' ')}" + ("" if found.target else f" on {target}")
@@ -381,11 +385,5 @@ def _stopped(db: Db, repository_id: int, number: int, job_id: int | None, now: d
 def _ledger_says(
     db: Db, repository_id: int, job_id: int, spec: JobSpec, item: Item, now: datetime
 ) -> str | None:
-    ours = effects.on_items(db, repository_id, [item.number]).get(item.number, [])
-    candidate = Candidate(
-        item=item,
-        state=state_of(item, ours),
-        entry=ledger.entries(db, job_id, [item.number]).get(item.number),
-        claimed_by=ledger.claims(db, job_id, [item.number]).get(item.number),
-    )
+    [candidate] = candidates_of(db, repository_id, job_id, [item])
     return why_not(candidate, rules_of_spec(spec), now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
+from bot.engine.bounds import stamp_of
 from bot.flow.ceilings import Ceilings
 from bot.flow.config import Configuration, ConfiguredJob, Source, read_configuration
 from bot.flow.configcheck import Preview, check_of, command_faults, cost_of, fires_of
@@ -41,7 +42,7 @@ class Read:
 def ceilings_of(settings: Settings) -> Ceilings:
     """The operator's ceilings; raises ValueError that names the wrong one."""
     try:
-        return Ceilings.model_validate(settings.ceilings)
+        return Ceilings.of(settings.ceilings, settings.minimum_period)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -52,11 +53,12 @@ class Configurator:
     """Reads, applies and judges configurations."""
 
     def __init__(
-        self, database: Database, clock: Clock, client: Client, publisher: Publisher, tracker: Tracker, settings: Settings
+        self, database: Database, clock: Clock, client: Client, publisher: Publisher, tracker: Tracker,
+        around: Surroundings,
     ) -> None:  # fmt: skip
         self.database, self.clock, self.client = database, clock, client
-        self.publisher, self.tracker, self.settings = publisher, tracker, settings
-        self.ceilings = ceilings_of(settings)
+        self.publisher, self.tracker = publisher, tracker
+        self.around, self._stamp = around, stamp_of(around)
 
     async def apply(
         self, repository: Repository, *, by: str = "", head: str | None = None, force: bool = False
@@ -72,7 +74,7 @@ class Configurator:
             version = await configfiles.version(self.client, ref)
             if isinstance(version, Refusal):
                 return version
-            if version == known:
+            if self._stamped(version) == known:
                 return "the configuration is as it was"
         read = await self.read(repository)
         if isinstance(read, Refusal):
@@ -85,6 +87,10 @@ class Configurator:
                 return written
         return outcome
 
+    def _stamped(self, version: str) -> str:
+        """A version together with what it was judged under."""
+        return f"{version}@{self._stamp}" if version else ""
+
     async def read(self, repository: Repository, at: str | None = None) -> Read | Refusal:
         """Read what stands on a commit (the default branch), with the organisation's defaults."""
         ref = ref_of(repository)
@@ -96,7 +102,7 @@ class Configurator:
             return above
         catalog = Catalog(files.commands)
         around = replace(
-            surroundings(self.settings, self.ceilings), now=self.clock.now(), repository=repository.full_name, catalog=catalog
+            self.around, now=self.clock.now(), repository=repository.full_name, catalog=catalog
         )  # fmt: skip
         sources = [Source(path, text) for path, text in files.jobs.items()]
         organisation = Source(f"{repository.owner}/.github", above) if above is not None else None
@@ -107,12 +113,12 @@ class Configurator:
         return Read(files, replace(found, faults=(*found.faults, *missed)), command_faults(catalog))
 
     async def _keep(self, repository: Repository, read: Read, by: str) -> str:
-        now = self.clock.now()
+        now, version = self.clock.now(), self._stamped(read.files.version)
 
         def keep(db: Db) -> str:
             if not read.found.ok:
                 error = {"faults": [str(fault) for fault in read.found.faults[:50]]}
-                installations.configured(db, repository.id, read.files.version, error, now)
+                installations.configured(db, repository.id, version, error, now)
                 first = read.found.faults[0]
                 audit.note(
                     db, by, "configuration.refused", repository.full_name, now,
@@ -123,7 +129,7 @@ class Configurator:
             applied = apply_configuration(db, repository.id, wanted, now, by=by)
             words.put(db, f"commands:{repository.id}", read.files.commands, now)
             left = _left(applied)
-            installations.configured(db, repository.id, read.files.version, left, now)
+            installations.configured(db, repository.id, version, left, now)
             said = said_of(applied)
             audit.note(
                 db, by, "configuration.applied", repository.full_name, now,
@@ -213,7 +219,7 @@ def surroundings(settings: Settings, ceilings: Ceilings) -> Surroundings:
     """What the operator's settings let jobs name."""
     return Surroundings(
         ceilings=ceilings, channels=tuple(settings.notify), mcp_servers=tuple(settings.mcp_servers),
-        databases=tuple(settings.database_contexts), hosts=tuple(settings.http_context),
+        databases=tuple(settings.database_contexts), hosts=tuple(host.lower() for host in settings.http_context),
         default_engine=settings.default_engine, default_model=settings.default_model,
     )  # fmt: skip
 

@@ -22,8 +22,7 @@ class DashboardIssue:
 
     async def number(self, repository: Repository) -> int | None:
         """The issue's number."""
-        found = await self.database.read(words.get, f"home:{repository.id}")
-        return found if isinstance(found, int) else None
+        return await self.database.read(words.home_of, repository.id)
 
     async def ticked(self, repository: Repository, by: str, guid: str) -> str | Refusal:
         """Somebody edited the issue: do what the boxes ask for if they may, then show how things stand."""

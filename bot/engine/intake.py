@@ -66,7 +66,7 @@ class Intake:
         self._fresh = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[int, str] = {}
-        self._writing = asyncio.Lock()
+        self._writing, self._taking = asyncio.Lock(), asyncio.Lock()
 
     def wake(self) -> None:
         """Look at once: a delivery was recorded in this process."""
@@ -82,6 +82,12 @@ class Intake:
 
     async def begin(self) -> int:
         """Take what waits and begin to work on it; gives how many deliveries were taken."""
+        async with (
+            self._taking
+        ):  # one taker at a time, so that what was claimed is a task before anybody looks again
+            return await self._begin()
+
+    async def _begin(self) -> int:
         if self._fresh:  # what an earlier life of this name held and did not handle is ours again
             await self.database.write(deliveries.release, [self.executor])
             self._fresh = False
@@ -167,7 +173,7 @@ class Intake:
                 return await self._selected(happening)
             case Renamed():
                 moved = await self.database.write(
-                    installations.account_renamed, happening.before, happening.account
+                    installations.account_renamed, happening.before, happening.account, self.clock.now()
                 )
                 return f"{happening.before} is now {happening.account}; {moved} repositories moved"
             case RepositoryChanged():
@@ -263,7 +269,7 @@ class Intake:
         if told.action in ("deleted", "archived"):
             await self.database.write(installations.leave, [known], now)
             return f"{known.full_name} is {told.action}; its jobs are archived"
-        moved = await self.database.write(installations.moved, known, told.place, told.installation)
+        moved = await self.database.write(installations.moved, known, told.place, told.installation, now)
         if moved.default_branch != known.default_branch:
             return await self.configurator.apply(moved, by=told.by.login)
         return f"{known.full_name} is now {moved.full_name}" if told.before else "noted"
@@ -281,7 +287,9 @@ class Intake:
         if told.deleted or told.branch != (told.place.default_branch or repository.default_branch):
             return "not the default branch"
         if told.place.default_branch and told.place.default_branch != repository.default_branch:
-            repository = await self.database.write(installations.moved, repository, told.place, None)
+            repository = await self.database.write(
+                installations.moved, repository, told.place, None, self.clock.now()
+            )
         if told.paths is not None and not any(map(touches, told.paths)):
             return "it does not touch the configuration"
         outcome = await self.configurator.apply(repository, by=told.by.login, head=told.head)

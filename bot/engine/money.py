@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import pytz
 
+from bot.flow.ceilings import Ceilings
 from bot.model.job import JobSpec
 from bot.store import runs, sessions
 from bot.store.budget import CENT, Reserved, Scope, reserve, spent
@@ -18,12 +17,8 @@ from bot.store.tables import Sessions
 class Purse:
     """Reserves a session's money at admission. `ceilings` may cap a repository's and an installation's day."""
 
-    def __init__(self, zone: str, ceilings: Mapping[str, Any], default_engine: str) -> None:
-        self._zone, self._default_engine = pytz.timezone(zone), default_engine
-        budget = ceilings.get("budget") or {}
-        self._caps = {
-            name: float(budget[name]) for name in ("repository_day", "installation_day") if name in budget
-        }
+    def __init__(self, zone: str, ceilings: Ceilings, default_engine: str) -> None:
+        self._zone, self._default_engine, self._ceilings = pytz.timezone(zone), default_engine, ceilings
 
     def reserve(self, db: Db, session: Sessions, now: datetime) -> Reserved:
         """Set aside what this attempt may need; a script needs nothing."""
@@ -47,25 +42,14 @@ class Purse:
             Scope(f"run {run.id}", f"run {run.id}", spec.limits.budget.run),
             Scope(f"job {job.id} {day}", f"job {job.name} on {day}", spec.limits.budget.day, day),
         ]
-        if "repository_day" in self._caps:
-            scopes.append(
-                Scope(
-                    f"repository {repository.id} {day}",
-                    f"{repository.full_name} on {day}",
-                    self._caps["repository_day"],
-                    day,
-                )
-            )
-        if "installation_day" in self._caps:
-            owner = repository.installation_id or repository.owner
-            scopes.append(
-                Scope(
-                    f"installation {owner} {day}",
-                    f"the installation on {day}",
-                    self._caps["installation_day"],
-                    day,
-                )
-            )
+        owner = repository.installation_id or repository.owner
+        caps = (
+            ("repository", repository.id, repository.full_name, self._ceilings.repository_budget),
+            ("installation", owner, "the installation", self._ceilings.installation_budget),
+        )
+        for kind, number, name, cap in caps:
+            if cap is not None:
+                scopes.append(Scope(f"{kind} {number} {day}", f"{name} on {day}", cap, day))
         return reserve(db, sessions.attempt_key(int(session.id or 0), session.attempt), scopes, amount, now)
 
     def _free(self, spec: JobSpec) -> bool:

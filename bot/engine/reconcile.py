@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.engine.bounds import judge_anew
 from bot.engine.credentials import known_credentials
 from bot.engine.intake import Intake
 from bot.github import payload
@@ -28,6 +29,8 @@ SEEN = "deliveries-seen"
 KEPT = timedelta(days=3)
 """How long GitHub keeps deliveries."""
 OVERLAP = timedelta(minutes=15)
+ON_ITS_WAY = timedelta(seconds=30)
+"""A delivery younger than this may still arrive by itself."""
 STATE_EVERY = timedelta(hours=6)
 STATE = "state-reconciled"
 
@@ -48,6 +51,8 @@ class Reconciler:
             self.client.use(
                 await asyncio.to_thread(known_credentials, self.database, self.settings, self.clock)
             )
+        if await judge_anew(self.database, self.intake.configurator.around, self.clock.now()):
+            await self.database.write(words.forget, STATE)
         if not self.client.credentials.is_app:
             await self._poll()
             return
@@ -92,7 +97,8 @@ class Reconciler:
             answer = await self.client.as_app("GET", path, params=params)
             if isinstance(answer, Refusal):
                 return answer
-            found += [row for row in answer.rows if moment(row.get("delivered_at"), since) >= since]
+            until = self.clock.now() - ON_ITS_WAY
+            found += [row for row in answer.rows if since <= moment(row.get("delivered_at"), since) <= until]
             last = answer.rows[-1] if answer.rows else None
             if last is None or answer.next is None or moment(last.get("delivered_at"), since) < since:
                 break

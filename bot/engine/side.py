@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.engine.commands import Commander
-from bot.engine.configuration import Configurator
+from bot.engine.configuration import Configurator, surroundings
 from bot.engine.dashboard import DashboardIssue
 from bot.engine.intake import Intake
 from bot.engine.reactions import EVERY_SECONDS as LISTEN_EVERY
 from bot.engine.reactions import Listener
 from bot.engine.reconcile import Reconciler
 from bot.engine.worker import Worker
+from bot.flow.ceilings import Ceilings
 from bot.github.client import Client
 from bot.github.items import GitHubTracker, Shuffled
 from bot.model.item import RepositoryRef
@@ -44,11 +45,11 @@ class GitHubSide:
 
 def attach(
     worker: Worker, database: Database, clock: Clock, client: Client, publisher: Publisher, tracker: GitHubTracker,
-    settings: Settings,
+    settings: Settings, ceilings: Ceilings,
 ) -> GitHubSide:  # fmt: skip
-    """Build the GitHub side and let the worker's loops drive it; raises ValueError for ceilings that cannot be read."""
-    configurator = Configurator(database, clock, client, publisher, tracker, settings)
-    commander = Commander(database, clock, client, publisher, tracker, settings.base_url)
+    """Build the GitHub side and let the worker's loops drive it."""
+    configurator = Configurator(database, clock, client, publisher, tracker, surroundings(settings, ceilings))
+    commander = Commander(database, clock, client, publisher, tracker, settings.base_url, ceilings)
     intake = Intake(
         database, clock, client, configurator, commander, DashboardIssue(database, clock, client), worker.executor, settings.allowed_accounts, worker.nudge,
         settings.poll_seconds,

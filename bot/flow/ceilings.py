@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice, pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Protocol, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,7 +13,7 @@ from bot.model.agent import EngineName, PermissionMode
 from bot.model.duration import Duration, between, format_duration
 from bot.model.fault import Objection
 from bot.model.job import JobSpec
-from bot.model.limits import Dollars
+from bot.model.limits import Budget, Dollars, Limits
 from bot.model.part import Part, refuse
 
 _SAMPLE = 800
@@ -38,6 +38,9 @@ class Ceilings(Part):
     max_items: int | None = Field(default=None, ge=1, le=50)
     timeout: Annotated[Duration, AfterValidator(between("30s", "6h"))] | None = None
     budget: BudgetCeiling = BudgetCeiling()
+    repository_budget: Dollars | None = Field(
+        default=None, description="US dollars a repository may spend a day."
+    )
     installation_budget: Dollars | None = Field(
         default=None, description="US dollars an installation may spend a day."
     )
@@ -58,19 +61,62 @@ class Ceilings(Part):
         return self
 
 
+def within(ceilings: Ceilings) -> dict[str, Any]:
+    """The keys of a job for one item that nobody wrote down, with its defaults lowered to the ceilings."""
+    usual, caps, room = Limits(), ceilings.budget, Budget().day
+    budget: dict[str, float] = {}
+    for scope in ("day", "run", "session"):  # each within the larger
+        room = min(room, getattr(usual.budget, scope), getattr(caps, scope) or room)
+        budget[scope] = room
+    limits: dict[str, Any] = {"budget": budget} if budget != usual.budget.model_dump() else {}
+    if ceilings.timeout is not None and ceilings.timeout < usual.timeout:
+        limits["timeout"] = format_duration(ceilings.timeout)
+    return {"max_items": 1, **({"limits": limits} if limits else {})}
+
+
+class Asking(Protocol):
+    """What a command asks for where its job leaves it out."""
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        ...
+
+    @property
+    def engine(self) -> str | None:
+        """The engine it is written for."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model it is written for."""
+        ...
+
+    @property
+    def permission_mode(self) -> str | None:
+        """The permission mode it needs."""
+        ...
+
+
 def above(
-    spec: JobSpec, ceilings: Ceilings, default_engine: str = "claude", default_model: str | None = None
-) -> Iterator[Objection]:
-    """Yield what of a job is above a ceiling. Engine and model it leaves out are the operator's own, and allowed."""
-    agent, limits = spec.agent, spec.limits
-    if agent.engine not in (None, default_engine):
-        yield from _one_of(("agent", "engine"), str(agent.engine), ceilings.engines, "engines")
-    if agent.model not in (None, default_model):
-        yield from _one_of(("agent", "model"), str(agent.model), ceilings.models, "models")
-    if agent.permission_mode is not None:
-        yield from _one_of(
-            ("agent", "permission_mode"), agent.permission_mode, ceilings.permission_modes, "permission_modes"
-        )
+    spec: JobSpec, ceilings: Ceilings, default_engine: str = "claude", default_model: str | None = None,
+    command: Asking | None = None,
+) -> Iterator[Objection]:  # fmt: skip
+    """Yield what of a job is above a ceiling, how often it fires included."""
+    yield from beyond(spec, ceilings, default_engine, default_model, command)
+    yield from _too_often(spec, ceilings)
+
+
+def beyond(
+    spec: JobSpec, ceilings: Ceilings, default_engine: str = "claude", default_model: str | None = None,
+    command: Asking | None = None,
+) -> Iterator[Objection]:  # fmt: skip
+    """Yield what of one run of a job is above a ceiling.
+
+    Engine and model that neither job nor command name are the operator's own, and allowed.
+    """
+    yield from _of_the_agent(spec, ceilings, default_engine, default_model, command)
+    limits = spec.limits
     if ceilings.max_items is not None and spec.max_items > ceilings.max_items:
         yield _over(("max_items",), spec.max_items, ceilings.max_items, "max_items")
     if ceilings.timeout is not None and limits.timeout > ceilings.timeout:
@@ -84,7 +130,22 @@ def above(
         asked, allowed = getattr(limits.budget, scope), getattr(ceilings.budget, scope)
         if allowed is not None and asked > allowed:
             yield _over(("limits", "budget", scope), f"{asked:g} USD", f"{allowed:g} USD", f"budget.{scope}")
-    yield from _too_often(spec, ceilings)
+
+
+def _of_the_agent(
+    spec: JobSpec, ceilings: Ceilings, default_engine: str, default_model: str | None, command: Asking | None
+) -> Iterator[Objection]:
+    """Judge engine, model and permission mode as the session would take them: the job's, else the command's."""
+    free = {"engine": (None, default_engine), "model": (None, default_model), "permission_mode": (None,)}
+    for key, allowed in (
+        ("engine", ceilings.engines), ("model", ceilings.models), ("permission_mode", ceilings.permission_modes),
+    ):  # fmt: skip
+        own, inherited = getattr(spec.agent, key), getattr(command, key, None)
+        if own not in free[key]:
+            yield from _one_of(("agent", key), str(own), allowed, f"{key}s")
+        elif own is None and command is not None and inherited not in free[key]:
+            for found in _one_of(("command",), str(inherited), allowed, f"{key}s"):
+                yield Objection(("command",), f"{command.name} asks for the {key.replace('_', ' ')} {found.message}", found.hint)  # fmt: skip
 
 
 def _one_of(

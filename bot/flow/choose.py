@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from bot.flow.ceilings import Ceilings, beyond
 from bot.flow.selection import Rules, select
 from bot.flow.zone import local
 from bot.model.condition import WEEKDAYS, holds
@@ -14,6 +15,9 @@ from bot.model.job import JobSpec
 from bot.model.run import RunStatus, TriggerKind
 from bot.model.selection import Candidate, Selection
 from bot.ports import Book, Clock, Found, Place, Refusal, Tracker, Value
+from commands.catalog import Catalog
+from commands.faults import CommandError
+from commands.template import Command
 
 BY_HAND = (TriggerKind.manual, TriggerKind.comment)
 
@@ -43,6 +47,21 @@ class Choosers(Protocol):
         """Who knows the time."""
         ...
 
+    @property
+    def ceilings(self) -> Ceilings:
+        """What the operator allows at most."""
+        ...
+
+    @property
+    def default_engine(self) -> str:
+        """The engine of jobs and commands that name none."""
+        ...
+
+    @property
+    def default_model(self) -> str | None:
+        """The model of jobs and commands that name none."""
+        ...
+
 
 async def choose(run_id: int, crew: Choosers) -> Choice:
     """Fetch what matches, select by ledger and limits, record every verdict with its reason, queue the sessions."""
@@ -50,7 +69,7 @@ async def choose(run_id: int, crew: Choosers) -> Choice:
     if place is None:
         return Choice(words="the run was over before it began")
     now, spec = crew.clock.now(), place.spec
-    if reason := await _held_back(place, crew, now):
+    if reason := await _too_high(place, crew) or await _held_back(place, crew, now):
         return await _skip(place, crew, reason)
     found = await _look(place, crew, now)
     if isinstance(found, Refusal):
@@ -109,6 +128,26 @@ def _whole(place: Place) -> Item:
         head_sha=None,
         payload={"number": 0, "title": name},
     )
+
+
+async def _too_high(place: Place, crew: Choosers) -> str | None:
+    """What of the job is above a ceiling the operator has lowered since it was kept."""
+    ceilings = crew.ceilings
+    if ceilings == Ceilings(minimum_period=ceilings.minimum_period):
+        return None
+    command = await _command(place, crew)
+    found = next(beyond(place.spec, ceilings, crew.default_engine, crew.default_model, command), None)
+    return f"{found.dotted}: {found.message}; {found.hint}" if found else None
+
+
+async def _command(place: Place, crew: Choosers) -> Command | None:
+    """The job's command; one that is no more is told by the session that needs it."""
+    if place.spec.command is None:
+        return None
+    try:
+        return Catalog(await crew.book.commands(place)).get(place.spec.command)
+    except CommandError:
+        return None
 
 
 async def _held_back(place: Place, crew: Choosers, now: datetime) -> str | None:

@@ -48,7 +48,7 @@ def review(spec: JobSpec, around: Surroundings) -> tuple[Objection, ...]:
         *_times(spec, around),
         *_neighbours(spec, around),
         *_operator(spec, around),
-        *above(spec, around.ceilings, around.default_engine, around.default_model),
+        *above(spec, around.ceilings, around.default_engine, around.default_model, _command(spec, around)),
     )
 
 
@@ -119,6 +119,16 @@ def _commands(spec: JobSpec, around: Surroundings) -> Iterator[Objection]:
             yield Objection(("command",), fault.message, fault.hint, "warning" if elsewhere else "error")
         return
     yield from _fits(command, spec)
+
+
+def _command(spec: JobSpec, around: Surroundings) -> Command | None:
+    """The job's command, where it is known and sound."""
+    if spec.command is None or around.catalog is None:
+        return None
+    try:
+        return around.catalog.get(spec.command)
+    except CommandError:
+        return None
 
 
 def _fits(command: Command, spec: JobSpec) -> Iterator[Objection]:

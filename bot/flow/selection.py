@@ -44,6 +44,8 @@ def select(candidates: Sequence[Candidate], rules: Rules, now: datetime) -> Sele
 def why_not(candidate: Candidate, rules: Rules, now: datetime) -> str | None:
     """Say why an item is left out, or None when it may be worked on."""
     entry = candidate.entry
+    if candidate.home:
+        return "it is Roundsman's own dashboard issue"
     if candidate.claimed_by is not None:
         return f"claimed by run {candidate.claimed_by}"
     if candidate.writing:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.flow import report
 from bot.flow.brief import command_of, nonce_of, prompt_of, variables_of
+from bot.flow.ceilings import Ceilings
 from bot.flow.deeds import COMMENTS, changes
 from bot.flow.outcome import On
 from bot.flow.outcome import decide as judge
@@ -66,6 +67,7 @@ class Crew:
     watch: Callable[[Seat], tuple[Sink, asyncio.Event, Meter]]
     default_engine: str = "claude"
     default_model: str | None = None
+    ceilings: Ceilings = field(default_factory=Ceilings)
     secrets: tuple[str, ...] = ()
     mcp: Mapping[str, Any] = field(default_factory=dict)
 

@@ -19,6 +19,8 @@ class Candidate:
     claimed_by: int | None = None
     writing: bool = False
     """One of our writes to it is under way, so its state cannot be read yet."""
+    home: bool = False
+    """It is the repository's dashboard issue: where results go, never something to work on."""
 
 
 @dataclass(frozen=True, slots=True)

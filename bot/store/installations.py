@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from bot.model.happening import Place
 from bot.model.run import Frozen, Repository
 from bot.store import jobs
-from bot.store.repositories import ensure_repository
+from bot.store.repositories import ensure_installation, ensure_repository
 from bot.store.sql import change, upsert
 from bot.store.tables import Installations, Jobs, Repositories
 
@@ -93,6 +93,8 @@ def of_owner(db: Session, owner: str) -> list[Repository]:
 
 def join(db: Session, installation_id: int | None, place: Place, now: datetime) -> Repository:
     """A repository is ours to look after; one that had gone comes back with the jobs it had when it went."""
+    if installation_id is not None:
+        ensure_installation(db, installation_id, place.full_name.partition("/")[0], now)
     gone = _gone(db, place)
     if gone is not None and not _living_name(db, place.full_name):
         _revive(db, gone, place, installation_id, now)
@@ -165,7 +167,9 @@ def found(db: Session, place: Place) -> Repository | None:
     return Repository.model_validate(row) if row else None
 
 
-def moved(db: Session, repository: Repository, place: Place, installation_id: int | None) -> Repository:
+def moved(
+    db: Session, repository: Repository, place: Place, installation_id: int | None, now: datetime
+) -> Repository:
     """A repository has another name or owner; a row that holds the name by mistake gives it up."""
     owner, _, name = place.full_name.partition("/")
     values: dict[str, Any] = {
@@ -176,13 +180,14 @@ def moved(db: Session, repository: Repository, place: Place, installation_id: in
     if place.default_branch:
         values["default_branch"] = place.default_branch
     if installation_id is not None:
+        ensure_installation(db, installation_id, owner, now)
         values["installation_id"] = installation_id
     change(db, sa.update(Repositories).where(col(Repositories.id) == repository.id).values(**values))
     row = db.get(Repositories, repository.id, populate_existing=True)
     return Repository.model_validate(row)
 
 
-def account_renamed(db: Session, before: str, account: str) -> int:
+def account_renamed(db: Session, before: str, account: str, now: datetime) -> int:
     """An account has another name; gives how many repositories moved with it."""
     change(
         db,
@@ -193,7 +198,11 @@ def account_renamed(db: Session, before: str, account: str) -> int:
     held = of_owner(db, before)
     for repository in held:
         moved(
-            db, repository, Place(full_name=f"{account}/{repository.name}", private=repository.private), None
+            db,
+            repository,
+            Place(full_name=f"{account}/{repository.name}", private=repository.private),
+            None,
+            now,
         )
     return len(held)
 

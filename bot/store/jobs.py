@@ -251,6 +251,11 @@ def mark_invalid(db: Session, job_id: int, error: str, now: datetime) -> None:
     )
 
 
+def mark(db: Session, job_id: int, error: str | None, now: datetime) -> None:
+    """Show what keeps a stored job from running, or that nothing does any more; its fires go on."""
+    change(db, sa.update(Jobs).where(col(Jobs.id) == job_id).values(error=error, updated_at=now))
+
+
 def rename(db: Session, job_id: int, name: str, now: datetime) -> Job:
     """Give a job another name; raises NameTaken. Its history and ledger stay with it."""
     job = _job(db, job_id)

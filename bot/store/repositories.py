@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from bot.model.run import Repository
 from bot.store.sql import change, insert_new
-from bot.store.tables import Repositories
+from bot.store.tables import Installations, Repositories
 
 
 def get(db: Session, repository_id: int) -> Repository | None:
@@ -55,6 +55,8 @@ def ensure_repository(
         "private": False,
         "created_at": now,
     }
+    if installation_id is not None:
+        ensure_installation(db, installation_id, owner, now)
     insert_new(db, Repositories, [row | known])
     if known:
         change(
@@ -66,6 +68,12 @@ def ensure_repository(
     found = by_name(db, full_name)
     assert found is not None
     return found
+
+
+def ensure_installation(db: Session, installation_id: int, account: str, now: datetime) -> None:
+    """Keep an installation's place: deliveries about its repositories may come before its own."""
+    row = {"id": installation_id, "account": account, "account_type": "Organization", "created_at": now}
+    insert_new(db, Installations, [row])
 
 
 def _living(db: Session, full_name: str) -> Repositories | None:

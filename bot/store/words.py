@@ -34,6 +34,17 @@ def forget(db: Session, name: str) -> None:
     change(db, sa.delete(Words).where(col(Words.name) == name))
 
 
+def home_of(db: Session, repository_id: int) -> int | None:
+    """The number of a repository's dashboard issue."""
+    number = get(db, f"home:{repository_id}")
+    return number if isinstance(number, int) else None
+
+
+def set_home(db: Session, repository_id: int, number: int, now: datetime) -> None:
+    """Keep the number of a repository's dashboard issue."""
+    put(db, f"home:{repository_id}", number, now)
+
+
 def stopped(db: Session) -> str | None:
     """Who stopped everything, or None while rounds go on."""
     said = get(db, STOP)

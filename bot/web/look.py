@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import filters
-from bot.flow.seen import COMMENTS, state_of
 from bot.flow.selection import Rules, select, why_not
 from bot.model.item import Item, RepositoryRef
 from bot.model.job import JobSpec
 from bot.model.run import Job, LedgerEntry, Repository, Run, RunItem, Session
-from bot.model.selection import Candidate, Selection
+from bot.model.selection import Selection
 from bot.ports import Refusal, Tracker
-from bot.store import answers, effects, jobs, ledger, sessions
+from bot.store import answers, jobs, ledger, sessions
+from bot.store.candidates import candidates_of
 from bot.store.database import Db
 from bot.web.context import WebContext
 from bot.web.problems import Problem
@@ -87,20 +86,6 @@ def history(db: Db, repository: Repository, job: Job, number: int) -> History:
         sessions=sessions.of_item(db, job.id, number),
         ledger={names[job_id]: entry for job_id, entry in known.items()},
     )
-
-
-def candidates_of(db: Db, repository_id: int, job_id: int, items: Sequence[Item]) -> list[Candidate]:
-    """Each item beside what the ledger knows of it and who holds it."""
-    numbers = [item.number for item in items]
-    known, held = ledger.entries(db, job_id, numbers), ledger.claims(db, job_id, numbers)
-    ours = effects.on_items(db, repository_id, numbers)
-    return [
-        Candidate(
-            item=item, state=state_of(item, ours.get(item.number, ())), entry=known.get(item.number), claimed_by=held.get(item.number),
-            writing=any(not effect.done and effect.facet != COMMENTS for effect in ours.get(item.number, ())),
-        )
-        for item in items
-    ]  # fmt: skip
 
 
 def rules_of(spec: JobSpec) -> Rules:

@@ -45,6 +45,7 @@ RULES = Rules(again="on-update", max_items=10, attempts=3)
         (candidate(1, {"parked": "ignored by ada"}), Rules("always", 10, 3, insist=True), "parked: ignored by ada"),
         (candidate(1, DONE), Rules("on-update", 10, 3, insist=True), None),
         (candidate(1, claimed_by=14), RULES, "claimed by run 14"),
+        (candidate(1, home=True), Rules("always", 10, 3, insist=True), "it is Roundsman's own dashboard issue"),
         (candidate(1, writing=True), RULES, "our own write to it is not finished"),
         (candidate(1, {"attempts": 3, "attempts_on": fingerprint(candidate(1).state)}), RULES, "parked: 3 sessions failed on it as it is; a change or a run by hand tries again"),
         (candidate(1, {"attempts": 3, "attempts_on": "another state"}), RULES, None),

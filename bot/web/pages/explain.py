@@ -13,6 +13,7 @@ from bot.flow.selection import why_not
 from bot.model.item import Item
 from bot.ports import Refusal
 from bot.store import views
+from bot.store.candidates import candidates_of
 from bot.web import look
 from bot.web.auth import Context
 from bot.web.context import WebContext
@@ -86,6 +87,6 @@ async def _told(context: WebContext, repository_id: int, seen: views.Seen, item:
         return Told(
             seen, told.reasons, str(told), picked=False if told.verdict is filters.Verdict.NO else None
         )
-    [candidate] = await context.database.read(look.candidates_of, repository_id, seen.job.id, [item])
+    [candidate] = await context.database.read(candidates_of, repository_id, seen.job.id, [item])
     reason = why_not(candidate, look.rules_of(spec), context.now())
     return Told(seen, told.reasons, reason or "", picked=reason is None)
