@@ -52,8 +52,10 @@ class _Works:
 
     @contextmanager
     def at(self, name: str) -> Iterator[Crew]:
-        """Be at work on something."""
+        """Be at work on something; a second time at once in this process it is dropped without a word."""
         assert self.crew is not None
+        if self.at_work[name]:
+            raise asyncio.CancelledError
         self.at_work[name] += 1
         try:
             yield self.crew

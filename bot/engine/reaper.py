@@ -34,17 +34,24 @@ class _Held:
 
 @dataclass
 class Reaper:
-    """Looks for work nobody does. A process's own rows count as orphaned when two looks in a row find them idle."""
+    """Looks for work nobody does. A process's own rows count as orphaned when two looks in a row find them idle.
+
+    Before a workflow is handed out again its row is let loose: whoever is first to go on with it holds it then.
+    """
 
     database: Database
     durable: Durable
     liveness: Liveness
     _idle: set[str] = field(default_factory=set)
+    _former: list[_Held] = field(default_factory=list)
+
+    async def prepare(self) -> None:
+        """Let go of what this process's former life held, before the engine hands it out to whoever is free."""
+        self._former = await self._release(self.durable.executor)
 
     async def start(self, now: datetime) -> None:
-        """Mend what this process's former life left; before its loops begin."""
-        await self.database.write(deliveries.release, [self.durable.executor])
-        await self._mend(self.durable.executor, await self._held(self.durable.executor), now)
+        """Bring rows and journal of the former life together; the engine is up and takes up its own by itself."""
+        await self._mend(self._former, now, but=self.durable.executor)
 
     async def look(self, now: datetime) -> int:
         """Take over from the dead and mend our own; gives how many workflows were taken over."""
@@ -55,46 +62,55 @@ class Reaper:
         return sum([await self._take_over(name, now) for name in dead])
 
     async def _take_over(self, name: str, now: datetime) -> int:
+        held = await self._release(name)
+        await self._mend(held, now)
+        taken = await self.durable.adopt([name])
+        await self.database.write(executors.forget, [name])
+        if held or taken:
+            _log.warning("took over %d workflows of %s", len(held) or taken, name)
+        return len(held) or taken
+
+    async def _release(self, name: str) -> list[_Held]:
         await self.database.write(runs.release, [name])
         await self.database.write(deliveries.release, [name])
         held = await self._held(name)
+        await self._let_loose(held, name)
+        return held
+
+    async def _let_loose(self, held: list[_Held], name: str) -> None:
         loose = [one.id for one in held if one.kind == "session"]
-        await self.database.write(
-            sessions.let_loose, loose, name
-        )  # first: whoever goes on with one holds it then
-        taken = await self.durable.adopt([name])
-        await self._mend(name, held, now)
-        await self.database.write(executors.forget, [name])
-        if held or taken:
-            _log.warning("took over %d workflows of %s", taken, name)
-        return taken
+        await self.database.write(sessions.let_loose, loose, name)
 
     async def _mend_ours(self, now: datetime) -> None:
         held = await self._held(self.durable.executor)
         idle = [one for one in held if one.workflow not in self.durable.at_work]
         twice = [one for one in idle if one.workflow in self._idle]
         self._idle = {one.workflow for one in idle}
-        await self._mend(self.durable.executor, twice, now)
+        await self._let_loose(twice, self.durable.executor)
+        await self._mend(twice, now)
 
     async def _held(self, name: str) -> list[_Held]:
         choosing = await self.database.read(runs.held_of, name)
         working = await self.database.read(sessions.held_of, name)
         return [_Held("run", *one) for one in choosing] + [_Held("session", *one) for one in working]
 
-    async def _mend(self, name: str, held: list[_Held], now: datetime) -> None:
-        """Bring each row and its journal together: begun never, cut off in the middle, or ended without a word."""
+    async def _mend(self, held: list[_Held], now: datetime, but: str = "") -> None:
+        """Bring each row and its journal together: begun never, cut off in the middle, or ended without a word.
+
+        The executor the journal names may live and yet not be at it: it dropped what another process's row held.
+        """
         for one in held:
             known = await self.durable.known(one.workflow)
             if known is None:
                 await self._begin_again(one)
             elif known.status in _OVER:
                 await self._give_up(one, now)
-            elif known.status == "PENDING" and self._dropped(one, name, known.executor):
-                await self.durable.resume(one.workflow, name)
-
-    def _dropped(self, one: _Held, name: str, executor: str | None) -> bool:
-        """Whether it is ours by row and journal, and we are not at it."""
-        return executor == name == self.durable.executor and one.workflow not in self.durable.at_work
+            elif (
+                known.status == "PENDING"
+                and one.workflow not in self.durable.at_work
+                and known.executor != but
+            ):
+                await self.durable.resume(one.workflow, known.executor or "")
 
     async def _begin_again(self, one: _Held) -> None:
         if one.kind == "run":

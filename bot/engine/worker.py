@@ -81,7 +81,7 @@ class Worker:
             self.clock.now(),
             fresh=True,
         )
-        await self.database.write(runs.release, [self.executor])
+        await self.reaper.prepare()
         await self.durable.start()
         await self.reaper.start(self.clock.now())
         await self._reap()

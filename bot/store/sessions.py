@@ -415,7 +415,7 @@ def any_waiting(db: Db, now: datetime) -> bool:
 
 
 def requeue(db: Db, session_id: int, attempt: int) -> None:
-    """Put an admitted session that never began back in the queue."""
+    """Put an admitted session that never began, and that nobody holds, back in the queue."""
     change(
         db,
         sa.update(Sessions)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
 from bot.engine import build
@@ -454,3 +455,29 @@ async def test_a_spent_budget_is_a_reason_and_is_told_once(bench: Bench) -> None
         lambda db: [row.event for row in db.exec(select(Outbox)) if row.channel == "slack"]
     )
     assert told == ["budget"]
+
+
+async def test_what_another_process_dropped_goes_on(bench: Bench) -> None:
+    """The journal names a process that let a session be, as its row was another's: the row's holder takes it up."""
+    number = bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.")
+    job = bench.job()
+    bench.agent.hold = asyncio.Event()
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: bench.agent.sessions == 1)
+    assert bench.worker is not None
+    await bench.worker.durable.abandon()
+
+    def named(db: Any) -> None:
+        schema = "dbos." if db.get_bind().dialect.name == "postgresql" else ""
+        db.execute(
+            sa.text(f"UPDATE {schema}workflow_status SET executor_id = 'elsewhere' WHERE status = 'PENDING'")
+        )
+
+    bench.database.write_now(named)
+    bench.agent.hold = None
+    for _ in range(2):
+        await bench.worker.reaper.look(bench.clock.now())
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.completed
+    assert len(bench.github.comments_of[number]) == 1

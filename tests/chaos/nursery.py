@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 
@@ -43,13 +44,20 @@ def dead(pid: int) -> int | None:
 
 def main() -> None:
     """Answer until the other side hangs up."""
+    alive = set[int]()
     for line in sys.stdin:
         asked = json.loads(line)
         if "live" in asked:
-            answer: dict[str, int | None] = {"pid": born(Orders.model_validate(asked["live"]))}
+            pid = born(Orders.model_validate(asked["live"]))
+            answer: dict[str, int | None] = {"pid": pid}
+            alive.add(pid)
         else:
             answer = {"code": dead(asked["dead"])}
+            if answer["code"] is not None:
+                alive.discard(asked["dead"])
         print(json.dumps(answer), flush=True)
+    for pid in alive:  # the other side is gone, its lives go too
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
