@@ -34,7 +34,8 @@ class _Held:
 
 @dataclass
 class Reaper:
-    """Looks for work nobody does. A process's own rows count as orphaned when two looks in a row find them idle.
+    """Looks for work nobody does. A process's own rows, and those let loose, count as orphaned
+    when two looks in a row find them idle.
 
     Before a workflow is handed out again its row is let loose: whoever is first to go on with it holds it then.
     """
@@ -55,7 +56,7 @@ class Reaper:
 
     async def look(self, now: datetime) -> int:
         """Take over from the dead and mend our own; gives how many workflows were taken over."""
-        await self._mend_ours(now)
+        await self._mend_idle(now)
         holders = await self.database.read(executors.holders)
         holders = sorted({*holders, *await self.database.read(deliveries.holders)})
         dead = await asyncio.to_thread(self.liveness.dead, holders)
@@ -81,8 +82,9 @@ class Reaper:
         loose = [one.id for one in held if one.kind == "session"]
         await self.database.write(sessions.let_loose, loose, name)
 
-    async def _mend_ours(self, now: datetime) -> None:
-        held = await self._held(self.durable.executor)
+    async def _mend_idle(self, now: datetime) -> None:
+        """Our own, and what somebody let loose and then died, before it was handed out again."""
+        held = [*await self._held(self.durable.executor), *await self._loose()]
         idle = [one for one in held if one.workflow not in self.durable.at_work]
         twice = [one for one in idle if one.workflow in self._idle]
         self._idle = {one.workflow for one in idle}
@@ -93,6 +95,9 @@ class Reaper:
         choosing = await self.database.read(runs.held_of, name)
         working = await self.database.read(sessions.held_of, name)
         return [_Held("run", *one) for one in choosing] + [_Held("session", *one) for one in working]
+
+    async def _loose(self) -> list[_Held]:
+        return [_Held("session", *one) for one in await self.database.read(sessions.held_of, None)]
 
     async def _mend(self, held: list[_Held], now: datetime, but: str = "") -> None:
         """Bring each row and its journal together: begun never, cut off in the middle, or ended without a word.

@@ -394,8 +394,8 @@ def working(db: Db, executor: str) -> int:
     return int(db.exec(wanted).one())
 
 
-def held_of(db: Db, executor: str) -> list[tuple[int, int]]:
-    """Sessions this process has at work, as (id, attempt)."""
+def held_of(db: Db, executor: str | None) -> list[tuple[int, int]]:
+    """Sessions this process has at work, as (id, attempt); for None those that were let loose and not taken up yet."""
     wanted = select(Sessions.id, Sessions.attempt).where(Sessions.executor == executor)
     return [
         (int(s or 0), attempt)
@@ -423,6 +423,7 @@ def requeue(db: Db, session_id: int, attempt: int) -> None:
             col(Sessions.id) == session_id,
             col(Sessions.attempt) == attempt,
             col(Sessions.status) == SessionStatus.running.value,
+            col(Sessions.executor).is_(None),
         )
-        .values(status=SessionStatus.queued.value, executor=None),
+        .values(status=SessionStatus.queued.value),
     )

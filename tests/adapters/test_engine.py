@@ -481,3 +481,27 @@ async def test_what_another_process_dropped_goes_on(bench: Bench) -> None:
     (run,) = await bench.ended(job)
     assert run.status is RunStatus.completed
     assert len(bench.github.comments_of[number]) == 1
+
+
+async def test_what_was_let_loose_by_one_who_died_then_goes_on(bench: Bench) -> None:
+    """A session without a holder and without a workflow is put back in the queue and worked on once."""
+    number = bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.")
+    job = bench.job()
+    assert bench.worker is not None
+    beginning = bench.worker.durable.start_session
+
+    async def dies(session_id: int, attempt: int) -> None:
+        """The process dies between the row and the journal."""
+        await bench.database.write(sessions.let_loose, [session_id], bench.worker.executor)
+
+    bench.worker.durable.start_session = dies
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: bool(bench.database.read_now(sessions.held_of, None)))
+    bench.worker.durable.start_session = beginning
+    for _ in range(2):
+        await bench.worker.reaper.look(bench.clock.now())
+    bench.worker.nudge()
+    (run,) = await bench.ended(job)
+    assert run.status is RunStatus.completed
+    assert len(bench.github.comments_of[number]) == 1
