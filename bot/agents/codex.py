@@ -131,7 +131,8 @@ def _launch(request: SessionRequest, view: View) -> Launch | str:
     for key, value in settings.items():
         argv += ["-c", f"{key}={_toml(value)}"]
     environment = {"CODEX_HOME": view.state, "MODEL_KEY": view.placeholder}
-    return Launch((*argv, "-"), request.prompt.encode(), environment, {})
+    # Skills of the checkout would be told to the model as ours; no setting turns them off.
+    return Launch((*argv, "-"), request.prompt.encode(), environment, {}, hide=(".agents", ".codex"))
 
 
 def _toml(value: Any) -> str:

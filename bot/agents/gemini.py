@@ -20,6 +20,8 @@ _MODES = {
 }
 _CODE = re.compile(r'"code\\?":\s*(\d{3})')
 
+_HIDDEN = (".gemini", ".agents", ".env", "**/GEMINI.md")
+
 
 @dataclass
 class GeminiParser(ParserState):
@@ -86,8 +88,8 @@ class GeminiParser(ParserState):
 
 
 def _launch(request: SessionRequest, view: View) -> Launch | str:
-    """Build the command line. The workspace counts as trusted only because what it would obey is hidden: `.gemini` and every
-    GEMINI.md (the program reads that name whatever other names it is given).
+    """Build the command line. The workspace counts as trusted only because what it would obey is hidden: its settings, its
+    environment, and every GEMINI.md (the program reads that name whatever other names it is given).
     """
     servers = mcp_servers(request, key="httpUrl")
     settings: dict[str, Any] = {
@@ -119,7 +121,7 @@ def _launch(request: SessionRequest, view: View) -> Launch | str:
     }
     # System settings win over those of the workspace, whatever the checkout says.
     files = {".gemini/settings.json": json.dumps(settings), "system.json": json.dumps(settings)}
-    return Launch(tuple(argv), prompt.encode(), environment, files, hide=(".gemini", "**/GEMINI.md"))
+    return Launch(tuple(argv), prompt.encode(), environment, files, hide=_HIDDEN)
 
 
 SPEC = AgentSpec(

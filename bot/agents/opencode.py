@@ -120,7 +120,9 @@ def _launch(request: SessionRequest, view: View) -> Launch | str:
         "XDG_CONFIG_HOME": f"{view.state}/config",
         "XDG_STATE_HOME": f"{view.state}/state",
     }
-    return Launch(tuple(argv), request.prompt.encode(), environment, files)
+    # Skills of the checkout would be told to the model as ours; no setting turns them off.
+    hide = (".agents", ".claude", ".opencode")
+    return Launch(tuple(argv), request.prompt.encode(), environment, files, hide)
 
 
 def _mcp(server: dict[str, Any]) -> dict[str, Any]:

@@ -281,6 +281,9 @@ class Responses:
                 "name": name,
                 "arguments": json.dumps(arguments),
             }
+            space, _, inner = name.rpartition("__")
+            if space in conversation.tools:  # tools of a server stand in a namespace
+                item |= {"name": inner, "namespace": space}
         return {
             "id": f"resp_{conversation.turn}",
             "object": "response",
