@@ -180,6 +180,7 @@ def build(
             key=settings.key(), base_url=settings.base_url, clone_url=_clone_url(settings), watch=watch.over,
             default_engine=settings.default_engine, default_model=settings.default_model, ceilings=ceilings,
             secrets=settings.all_secrets(), mcp=settings.mcp_servers,
+            steered=lambda: client.credentials.is_app,
         )  # fmt: skip
 
     worker = build_worker(

@@ -21,7 +21,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """The small print: which job and run, with what, how long, how dear."""
+    """The small print: which job and run, with what, how long, how dear, and how to get another round."""
 
     job: str
     run: int
@@ -30,7 +30,14 @@ class Footer:
     model: str | None
     duration_s: float
     cost: float | None
-    item: bool = True
+    again: str | None = None
+
+
+def how_again(full_name: str, *, steered: bool) -> str:
+    """How people get another round on an item: by a comment where comments reach us, else from a terminal."""
+    if steered:
+        return "<code>/roundsman rerun</code> to run again, <code>/roundsman ignore</code> to stop"
+    return f"<code>roundsman run {_one_line(full_name)}</code> to run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +114,8 @@ def _small(footer: Footer) -> str:
     ]
     if footer.cost:
         parts.append(f"${footer.cost:.2f}")
-    if footer.item:
-        parts.append("<code>/roundsman rerun</code> to run again, <code>/roundsman ignore</code> to stop")
+    if footer.again:
+        parts.append(footer.again)
     return f"<sub>{' · '.join(parts)}</sub>"
 
 

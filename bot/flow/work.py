@@ -70,6 +70,8 @@ class Crew:
     ceilings: Ceilings = field(default_factory=Ceilings)
     secrets: tuple[str, ...] = ()
     mcp: Mapping[str, Any] = field(default_factory=dict)
+    steered: Callable[[], bool] = lambda: True
+    """Whether what people write in comments reaches us: an App gets webhooks, a token gets none."""
 
 
 async def _seat(ticket: Ticket, crew: Crew) -> Seat | None:
@@ -377,7 +379,9 @@ async def _words(seat: Seat, crew: Crew, number: int, decision: Decision, mark: 
         end.model,
         end.duration_s,
         seat.session.cost,
-        seat.spec.has_items,
+        again=report.how_again(seat.repository.full_name, steered=crew.steered())
+        if seat.spec.has_items
+        else None,
     )
     rounds = [
         report.EarlierRound(past.completed_at, past.run_id, _text(Decision.model_validate(past.decision)))
