@@ -153,7 +153,8 @@ class Settings(BaseSettings):
         None, description="OpenTelemetry collector (OTLP over HTTP); off when unset"
     )
     public_view: bool = Field(
-        False, description="Let anyone look at public repositories' jobs and runs, without prompts and transcripts"
+        False,
+        description="Let anyone look at public repositories' jobs and runs, without prompts and transcripts",
     )
     local: bool = Field(False, description="Single-user mode without sign-in; loopback only")
     session_hours: int = Field(8, ge=1, le=720, description="Hours after which people sign in again")
