@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser
 
 from bot.store.database import Database
-from tests.web.browsing import chromium, free_port, served
+from tests.web.browsing import free_port, served
 from tests.web.house import House
 from tests.web.seed import shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 AXE = next(
     iter(sorted(Path(__file__).resolve().parents[2].glob(".tools/**/axe-core/axe.min.js"))), Path("/nowhere")
 )
@@ -23,7 +28,7 @@ PAGES = (
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core under .tools; `make tools` installs it")
-async def test_axe_finds_no_serious_fault(sqlite: Database, tmp_path: Path) -> None:
+async def test_axe_finds_no_serious_fault(sqlite: Database, tmp_path: Path, browser: Browser) -> None:
     """Names, roles, contrast and structure hold on each page, light and dark."""
     port = free_port()
     house = House(sqlite, tmp_path, public_url=f"http://127.0.0.1:{port}", operators=["ada"])
@@ -31,7 +36,7 @@ async def test_axe_finds_no_serious_fault(sqlite: Database, tmp_path: Path) -> N
     person = await house.person("ada", "admin")
     name = house.app.state.cookies.session_name
     found: list[str] = []
-    async with served(house.app, port) as base, chromium() as browser:
+    async with served(house.app, port) as base:
         for scheme in ("light", "dark"):
             context = await browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
             await context.add_cookies([{"name": name, "value": person.cookies[name], "url": base}])

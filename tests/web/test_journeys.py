@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from bot.model.run import SessionStatus
@@ -17,12 +17,16 @@ from bot.store import jobs, repositories, runs, sessions
 from bot.store.database import Database
 from bot.web.context import WebContext
 from bot.web.server import create_app
-from tests.web.browsing import chromium, free_port, served, watched
+from tests.web.browsing import free_port, served, watched
 from tests.web.house import House
 from tests.web.seed import shop
 from tests.world import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 TOKEN = "start-" + "j" * 30
 ZONE: dict[str, Any] = {"timezone_id": "Europe/Zurich", "locale": "en-GB"}
 
@@ -40,14 +44,7 @@ class Visit:
         await self.page.goto(self.base + path)
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A Chromium."""
-    async with chromium() as one:
-        yield one
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def lively(tmp_path: Path, sqlite_url: str, browser: Browser) -> AsyncIterator[tuple[World, Visit]]:
     """A working Roundsman before an embedded GitHub, and its single user at the overview."""
     world = World(tmp_path, sqlite_url)
@@ -82,7 +79,7 @@ async def test_from_a_template_to_the_first_comment(lively: tuple[World, Visit])
     await expect(page.get_by_label("Time zone")).to_have_value("Europe/Zurich")
     await expect(page.locator("#preview")).to_contain_text("Monday through Friday")
     await expect(page.locator("#preview .R-fires li")).to_have_count(5)
-    await expect(page.locator("#matches")).to_contain_text("Matches now: 1, of which 1 new.", timeout=15000)
+    await expect(page.locator("#matches")).to_contain_text("Matches now: 1, of which 1 new.")
     await page.get_by_role("button", name="Make the job").click()
     await expect(page.get_by_role("status").first).to_contain_text("daily-triage is made")
     await page.get_by_role("button", name="Run now").click()
@@ -135,7 +132,7 @@ async def test_finding_out_why_an_item_was_skipped(lively: tuple[World, Visit]) 
 # ── without an engine: a house with roles ──
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house_visit(
     sqlite: Database, tmp_path: Path, browser: Browser
 ) -> AsyncIterator[tuple[House, Visit]]:
@@ -167,14 +164,14 @@ async def test_stopping_a_running_session(house_visit: tuple[House, Visit]) -> N
     await expect(page.get_by_text("live", exact=True)).to_be_visible()
     said = {"type": "said", "text": "I have found **it**."}
     house.database.write_now(sessions.say, live.id, 1, 50, [said], house.clock.now())
-    await expect(page.get_by_role("log")).to_contain_text("I have found it.", timeout=10000)
+    await expect(page.get_by_role("log")).to_contain_text("I have found it.")
     await page.get_by_role("button", name="Stop").click()
     await expect(page.get_by_role("status").first).to_contain_text("Stopping")
     asked = house.database.read_now(sessions.get, live.id)
     assert asked is not None
     assert asked.cancel_requested_at is not None
     house.database.write_now(sessions.finish, live.id, 1, SessionStatus.cancelled, house.clock.now(), reason="stopped by ada")  # fmt: skip
-    await expect(page.locator("#head")).to_contain_text("Cancelled", timeout=10000)
+    await expect(page.locator("#head")).to_contain_text("Cancelled")
     assert visit.complaints == []
 
 
@@ -232,7 +229,6 @@ async def test_an_open_page_follows_what_happens(house_visit: tuple[House, Visit
     job = house.database.read_now(jobs.by_name, house.shop.id, "nightly-health")
     assert job is not None
     await visit.goes("/acme/shop")
-    await asyncio.sleep(1.5)
     house.run(job, "while open")
-    await expect(page.locator(f"#job-{job.id}")).to_contain_text("Running…", timeout=10000)
+    await expect(page.locator(f"#job-{job.id}")).to_contain_text("Running…")
     assert visit.complaints == []

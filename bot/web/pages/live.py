@@ -13,34 +13,42 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from bot.store import views
 from bot.web.auth import Context, Openly, SignedInViewer
 from bot.web.pages.overview import overview_of, visible_ids
+from bot.web.pages.places import Mark, mark_of
 from bot.web.pages.render import fragment
 
 router = APIRouter(include_in_schema=False)
 EVERY_SECONDS = 1.0
-LOOKS = 3600
-"""After so many the browser connects anew, and is asked again who it is."""
+LOOKS = 120
+"""After so many the browser connects anew, and is asked again who it is and what it may see."""
 
 Pulse = Callable[[], Awaitable[Any]]
 Parts = Callable[[], Awaitable[Mapping[str, str]]]
 
 
-async def changes(request: Request, pulse: Pulse, parts: Parts) -> AsyncIterator[ServerSentEvent]:
-    """The parts that differ from what was sent before, by name, whenever the pulse says that something happened."""
-    beat, sent = await pulse(), dict(await parts())
+async def changes(
+    request: Request, pulse: Pulse, parts: Parts, seen: str, ended: Callable[[], bool] = lambda: False
+) -> AsyncIterator[ServerSentEvent]:
+    """The parts that differ from what was sent before, by name, whenever the pulse says that something happened.
+
+    `seen` is the mark of the pulse the page was drawn at: where it is another by now, all parts are sent at once.
+    With `ended` the stream says `close` as soon as nothing can change any more.
+    """
+    beat = await pulse()
+    sent = dict(await parts()) if mark_of(beat) == seen else {}
+    last = beat if sent else None
     for _look in range(LOOKS):
+        if beat != last:
+            for name, html in (await parts()).items():
+                if sent.get(name) != html:
+                    sent[name] = html
+                    yield ServerSentEvent(html, event=name)
+        if ended():
+            yield ServerSentEvent("", event="close")
+            return
         await asyncio.sleep(EVERY_SECONDS)
         if await request.is_disconnected():
             return
         last, beat = beat, await pulse()
-        if beat == last:
-            continue
-        for name, html in (await parts()).items():
-            if sent.get(name) != html:
-                sent[name] = html
-                yield ServerSentEvent(html, event=name)
-        if "reload" in sent:
-            yield ServerSentEvent("", event="close")
-            return
 
 
 def stream(events: AsyncIterator[ServerSentEvent]) -> Response:
@@ -49,7 +57,9 @@ def stream(events: AsyncIterator[ServerSentEvent]) -> Response:
 
 
 @router.get("/live")
-async def live(request: Request, context: Context, viewer: SignedInViewer, visible: Openly) -> Response:
+async def live(
+    request: Request, context: Context, viewer: SignedInViewer, visible: Openly, seen: Mark = ""
+) -> Response:
     """The living parts of the overview."""
     ids = visible_ids(viewer, visible)
     if ids is not None and not ids:
@@ -65,4 +75,4 @@ async def live(request: Request, context: Context, viewer: SignedInViewer, visib
             for name in ("tiles", "running", "next", "failures", "lately")
         }
 
-    return stream(changes(request, pulse, parts))
+    return stream(changes(request, pulse, parts, seen))

@@ -19,6 +19,7 @@ from bot.web.auth import Context, MaybeViewer, Openly
 from bot.web.context import WebContext
 from bot.web.cookies import onward
 from bot.web.pages.language import LANGUAGES
+from bot.web.pages.places import mark_of
 from bot.web.pages.render import page
 
 router = APIRouter(include_in_schema=False)
@@ -53,14 +54,16 @@ async def overview_page(
     q: Annotated[str, Query(max_length=100)] = "", number: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
 ) -> Response:  # fmt: skip
     """The overview of all repositories."""
-    values = await overview_of(context.database, visible_ids(viewer, visible), context)
+    ids = visible_ids(viewer, visible)
+    mark = mark_of(await context.database.read(views.pulse, ids))
+    values = await overview_of(context.database, ids, context)
     rows = values["overview"].rows
     wanted = [row for row in rows if q.strip().lower() in row.repository.full_name.lower()]
     start = (number - 1) * ON_A_PAGE
     more = {
         "rows": wanted[start : start + ON_A_PAGE], "rows_total": len(rows), "q": q, "number": number,
         "pages": -(-len(wanted) // ON_A_PAGE), "stopped": await context.database.read(facts.stopped),
-        "unconfined": context.settings.sandbox == "none",
+        "mark": mark, "unconfined": context.settings.sandbox == "none",
     }  # fmt: skip
     return await page(request, "overview.html", values | more)
 

@@ -1,9 +1,19 @@
-"""The addresses of pages."""
+"""The addresses of pages, and the mark by which an open page tells how old it is."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import Annotated, Any
 from urllib.parse import quote
+
+from fastapi import Query
+
+Mark = Annotated[str, Query(max_length=40)]
+
+
+def mark_of(pulse: Any) -> str:
+    """A short mark of a pulse, for the address of a page's stream."""
+    return hashlib.sha256(repr(pulse).encode()).hexdigest()[:16]
 
 
 def repository_url(repository: Any, tail: str = "") -> str:

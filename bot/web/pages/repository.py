@@ -16,6 +16,7 @@ from bot.store.database import Db
 from bot.web.auth import Context, SignedInViewer, at_repository
 from bot.web.pages.jobwords import spec_of
 from bot.web.pages.live import changes, stream
+from bot.web.pages.places import Mark, mark_of
 from bot.web.pages.render import fragment, page
 
 router = APIRouter(include_in_schema=False)
@@ -50,6 +51,7 @@ def cards(db: Db, repository_id: int, job_id: int | None = None) -> list[Card]:
 async def repository_page(request: Request, context: Context, repository: Open) -> Response:
     """The jobs of a repository."""
     values = {
+        "mark": mark_of(await context.database.read(views.pulse, [repository.id])),
         "cards": await context.database.read(cards, repository.id),
         "gone": (await context.database.read(jobs.jobs_of, repository.id, archived=True))[:10],
         "faults": await context.database.read(views.file_faults, repository.id),
@@ -59,7 +61,7 @@ async def repository_page(request: Request, context: Context, repository: Open) 
 
 @router.get("/{owner}/{repo}/live")
 async def repository_live(
-    request: Request, context: Context, viewer: SignedInViewer, repository: Seen
+    request: Request, context: Context, viewer: SignedInViewer, repository: Seen, seen: Mark = ""
 ) -> Response:
     """The cards of jobs to which something happens."""
 
@@ -74,7 +76,7 @@ async def repository_live(
             for card in await context.database.read(cards, repository.id)
         }
 
-    return stream(changes(request, pulse, parts))
+    return stream(changes(request, pulse, parts, seen))
 
 
 @router.get("/{owner}/{repo}/runs")

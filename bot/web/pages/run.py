@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from bot.model.run import Repository
@@ -14,7 +14,7 @@ from bot.store.database import Db
 from bot.web.api.doors import Id, SeenRun, at_run
 from bot.web.auth import Context, SignedInViewer
 from bot.web.pages.live import changes, stream
-from bot.web.pages.places import run_url
+from bot.web.pages.places import Mark, mark_of, run_url
 from bot.web.pages.render import fragment, page
 
 router = APIRouter(include_in_schema=False)
@@ -42,11 +42,15 @@ async def run_page(request: Request, context: Context, owner: str, repo: str, se
     run, repository = seen.told.run, seen.told.repository
     if not same_place(repository, owner, repo):
         return RedirectResponse(run_url(repository, run.id), 303)
+    mark = mark_of(await context.database.read(views.pulse, [repository.id], run.id))
     values = await context.database.read(run_values, run.id)
     job = values["job"]
     crumbs = ((job.name, f"/{repository.full_name}/jobs/{job.name}"), (f"#{run.id}", ""))
     return await page(
-        request, "run.html", {**values, "crumbs": crumbs, "full": seen.full}, repository=repository
+        request,
+        "run.html",
+        {**values, "crumbs": crumbs, "full": seen.full, "mark": mark},
+        repository=repository,
     )
 
 
@@ -57,17 +61,23 @@ def same_place(repository: Repository, owner: str, repo: str) -> bool:
 
 @router.get("/{owner}/{repo}/runs/{run_id}/live")
 async def run_live(
-    request: Request, context: Context, viewer: SignedInViewer, seen: Seen, run_id: Id
+    request: Request,
+    context: Context,
+    viewer: SignedInViewer,
+    seen: Seen,
+    run_id: Id,
+    mark: Annotated[Mark, Query(alias="seen")] = "",
 ) -> Response:
-    """The run's body while it goes on."""
-    if seen.told.run.status.final:
-        return Response(status_code=204)
+    """The run's body while it goes on; `close` when it has ended."""
+    state = seen.told.run.status
 
     async def pulse() -> Any:
         return await context.database.read(views.pulse, [seen.told.repository.id], run_id)
 
     async def parts() -> Mapping[str, str]:
+        nonlocal state
         values = await context.database.read(run_values, run_id)
+        state = values["run"].status
         return {"body": fragment(request, "run_body.html", {**values, "full": seen.full}, viewer=viewer)}
 
-    return stream(changes(request, pulse, parts))
+    return stream(changes(request, pulse, parts, mark, lambda: state.final))

@@ -58,17 +58,15 @@ async def session_page(
 @router.get("/{owner}/{repo}/sessions/{session_id}/live")
 async def session_live(
     request: Request, context: Context, viewer: SignedInViewer, seen: Whole, session_id: Id,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0, known: Annotated[str, Query(alias="state", max_length=20)] = "",
 ) -> Response:  # fmt: skip
     """The transcript as it grows, and the session's state when it changes; `close` when it has ended."""
-    if seen.session.status.final:
-        return Response(status_code=204)
     heard = request.headers.get("last-event-id", "")
     first = max(after, int(heard)) if heard.isascii() and heard.isdigit() and len(heard) < 10 else after
     repository = seen.told.repository
 
     async def events() -> AsyncIterator[ServerSentEvent]:
-        last, state = first, seen.session.status
+        last, told = first, (known or seen.session.status.value, None)
         for _look in range(LOOKS):
             rows = await context.database.read(sessions.transcript, session_id, last, 100)
             for seq, at, event in rows:
@@ -78,8 +76,9 @@ async def session_live(
                 yield ServerSentEvent(html, event="line", id=str(seq))
             values = await context.database.read(session_values, session_id)
             session = values["session"]
-            if (session.status, session.cancel_requested_at) != (state, None):
-                state = session.status
+            state = (session.status.value, session.cancel_requested_at)
+            if state != told:
+                told = state
                 more = {
                     "run": seen.told.run,
                     "job_name": seen.told.job,
