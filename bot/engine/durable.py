@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from dbos import DBOS, SetWorkflowID
 from dbos._serialization import DBOSPortableJSONSerializer
@@ -75,6 +75,9 @@ _works = _Works()
 class DurableSteps:
     """Steps kept in the engine's journal; live and replayed results pass through the same codec."""
 
+    pace: ClassVar[float] = 1.0
+    """How long a second of waiting lasts; less where a test's clock runs faster."""
+
     async def __call__(self, name: str, kind: type[T], work: Callable[[], Awaitable[T]]) -> T:
         """Do `work` once and keep its result as JSON."""
         codec: TypeAdapter[T] = TypeAdapter(kind)
@@ -90,7 +93,7 @@ class DurableSteps:
 
     async def rest(self, seconds: float) -> None:
         """Wait; a replay waits only for what is left."""
-        await DBOS.sleep_async(seconds)
+        await DBOS.sleep_async(seconds * self.pace)
 
 
 @DBOS.workflow(name="run", max_recovery_attempts=PATIENCE)

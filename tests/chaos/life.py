@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from bot.app import build
 from bot.cli.serve import work_until_stopped
+from bot.engine.durable import DurableSteps
 from bot.engine.liveness import AdvisoryLiveness
 from bot.model.agent import AgentEnd, Ended, SessionRequest, Usage
 from bot.model.outcome import AddLabels, Outcome
@@ -73,9 +74,10 @@ def live(orders: Orders) -> None:
     settings = Settings(
         data_dir=orders.folder, database_url=orders.url, github_api_url=orders.github, github_url=orders.github,
         github_token=SecretStr(orders.token), secret_key=SecretStr("k" * 32), slot=orders.slot, poll_seconds=0.2,
-        grace_seconds=5, max_sessions=4, max_sessions_per_worker=4, max_sessions_per_repo=4, quota_reserve=0,
+        grace_seconds=5, max_sessions=8, max_sessions_per_worker=4, max_sessions_per_repo=8, quota_reserve=0,
         model_keys={"claude": SecretStr("none")}, sandbox="none",
     )  # fmt: skip
+    DurableSteps.pace = 1 / orders.factor
     plug = Plug(at=orders.pull_at)
     plug.watch()
     database = Database(connect(orders.url))

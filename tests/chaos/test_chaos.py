@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.harness import rage
 
-KILLS = 8
+KILLS = 6
 
 
 @pytest.mark.parametrize("seed", [7])
