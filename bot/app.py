@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from bot.engine import Worker
 from bot.engine import build as build_worker
 from bot.engine.configuration import ceilings_of
 from bot.engine.credentials import known_credentials
+from bot.engine.housekeeping import EVERY, Housekeeping
 from bot.engine.pace import SharedPace
 from bot.engine.side import GitHubSide, attach
 from bot.engine.undo import undo_run
@@ -40,6 +42,7 @@ from bot.store import indexed, repositories, setup
 from bot.store.database import Database, connect
 from bot.store.indexed import KeptItems
 from bot.store.migrate import migrate
+from bot.store.retention import Kept
 from bot.store.sessions import Caps
 from bot.web.hooks import Hooks
 from bot.web.server import WebContext, create_app
@@ -195,6 +198,9 @@ def build(
             settings.github_api_url, settings.github_url, lambda: client.credentials, transport
         )
     worker.chores["workspaces"] = (3600.0, lambda: agents.tidy(clock.now().timestamp()))
+    worker.chores["orphans"] = (600.0, lambda: asyncio.to_thread(agents.sweep))
+    house = Housekeeping(database, clock, worker.durable, _kept(settings))
+    worker.chores["housekeeping"] = (EVERY, house.sweep)
     worker.chores["index"] = (3600.0, lambda: database.write(indexed.purge, clock.now() - 2 * indexed.OLD))
     side = attach(worker, database, clock, client, publisher, tracker, settings, ceilings)
     post = Post(database, settings, clock)
@@ -202,6 +208,13 @@ def build(
     return Roundsman(
         settings, clock, database, client, tracker, publisher, agents, worker, side, post, identity
     )
+
+
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        timedelta(days=settings.retention_runs_days), settings.retention_runs_last,
+        timedelta(days=settings.retention_transcripts_days), timedelta(days=settings.retention_audit_days),
+    )  # fmt: skip
 
 
 def _clone_url(settings: Settings) -> Any:

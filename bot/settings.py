@@ -134,6 +134,7 @@ class Settings(BaseSettings):
     retention_runs_days: int = Field(90, ge=1, description="Days a run is kept")
     retention_runs_last: int = Field(20, ge=1, description="Runs of a job kept whatever their age")
     retention_transcripts_days: int = Field(30, ge=1, description="Days a transcript is kept")
+    retention_audit_days: int = Field(365, ge=1, description="Days an entry of the audit log is kept")
     minimum_period: int = Field(
         60, ge=1, description="Shortest allowed time between scheduled fires, seconds"
     )

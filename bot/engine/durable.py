@@ -199,11 +199,12 @@ class Durable:
         status = await DBOS.get_workflow_status_async(workflow_id)
         return Known(status.status, status.executor_id) if status else None
 
-    async def forget(self, before_ms: int, most: int = 500) -> int:
-        """Delete finished workflows that completed before the instant (ms since 1970)."""
+    async def forget(self, before_ms: int, most: int = 200) -> int:
+        """Delete finished workflows that completed before the instant (ms since 1970), with their steps."""
         done = await DBOS.list_workflows_async(
-            status=["SUCCESS", "ERROR", "CANCELLED"], end_time=_iso(before_ms), limit=most
-        )
+            status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=_iso(before_ms), limit=most,
+            load_input=False, load_output=False,
+        )  # fmt: skip
         if done:
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in done])
         return len(done)

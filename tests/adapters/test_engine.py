@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from bot.engine import build
+from bot.engine.housekeeping import Housekeeping
 from bot.engine.worker import Worker
 from bot.flow.work import Crew
 from bot.model.agent import AgentEnd, Failure, Said
@@ -22,6 +24,7 @@ from bot.ports import Refusal
 from bot.store import jobs, repositories, runs, sessions
 from bot.store.budget import Reserved
 from bot.store.database import Database
+from bot.store.retention import Kept
 from bot.store.sessions import Caps
 from bot.store.tables import Outbox
 from tests.fakes import HandClock, MemoryGitHub, NoSources, ScriptedAgent
@@ -505,3 +508,33 @@ async def test_what_was_let_loose_by_one_who_died_then_goes_on(bench: Bench) -> 
     (run,) = await bench.ended(job)
     assert run.status is RunStatus.completed
     assert len(bench.github.comments_of[number]) == 1
+
+
+async def test_the_engines_journal_of_what_has_ended_is_swept(bench: Bench) -> None:
+    """Housekeeping forgets ended workflows with their steps, and none that lives."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.when("Triage #1", says="Look.")
+    job = bench.job()
+    bench.clock.move(minutes=1)
+    await bench.ended(job)
+    bench.agent.hold = asyncio.Event()
+    bench.github.issue("Smoke", "bug")
+    bench.clock.move(days=1)
+    await bench.until(lambda: bench.agent.sessions == 2)
+    assert bench.worker is not None
+
+    def left(db: Any) -> list[str]:
+        schema = "dbos." if db.get_bind().dialect.name == "postgresql" else ""
+        rows = db.execute(
+            sa.text(f"SELECT workflow_uuid FROM {schema}workflow_status WHERE name IN ('run', 'session')")
+        )
+        return sorted(row[0] for row in rows)
+
+    later = HandClock()
+    later.move(days=40_000)  # the engine stamps its rows by the machine's clock
+    house = Housekeeping(bench.database, later, bench.worker.durable, Kept(runs=timedelta(days=99_999)))
+    gone = await house.sweep()
+    assert gone["engine"] >= 3
+    assert bench.database.read_now(left) == ["session-2-1"]
+    bench.agent.hold.set()
+    assert (await house.sweep())["engine"] >= 0
