@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,9 @@ from typing import Any, Literal
 import pytz
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRET_NAME = re.compile("KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
+"""Variables of tool servers whose values are kept out of what we publish."""
 
 
 class SettingsError(Exception):
@@ -232,9 +236,11 @@ class Settings(BaseSettings):
             *self.database_contexts.values(),
         )
         headers = (value for host in self.http_context.values() for value in host.headers.values())
-        return tuple(
-            s.get_secret_value() for s in (*single, *many, *headers) if s and len(s.get_secret_value()) >= 6
-        )
+        given = [s.get_secret_value() for s in (*single, *many, *headers) if s]
+        for server in self.mcp_servers.values():
+            named = (server.get("environment") or {}).items()
+            given += [str(value) for name, value in named if _SECRET_NAME.search(str(name))]
+        return tuple(dict.fromkeys(s for s in given if len(s) >= 6))
 
 
 def load(**given: Any) -> Settings:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -243,14 +245,48 @@ async def test_a_detached_child_holding_the_pipe_does_not_hold_us(desks: Desk) -
     assert left_of(desks, "s1") == []
 
 
+def sleeping(seconds: str) -> list[int]:
+    """Every process of the machine that sleeps for so many seconds, whoever started it and whatever it hides."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[:1] == [b"sleep"] and seconds.encode() in words:
+            found.append(int(entry.name))
+    return found
+
+
+HIDE = """
+for n in 1 2 3; do (setsid sh -c 'env -i setsid sleep LONG & exec sleep LONG' >/dev/null 2>&1 &) ; done
+python3 -c 'import os
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvpe("sleep", ["sleep", "LONG"], {})' &
+exec sleep LONG
+"""
+
+
 async def test_a_hundred_cancelled_sessions_leave_nothing(tmp_path: Path, shop: Repository) -> None:
-    """No process, no workspace, no socket stays behind."""
+    """No process, no workspace, no lease stays behind, though each forked, detached itself and shed its environment.
+
+    Some are cancelled before they began, some while they start, some in the middle of their work.
+    """
     busy = desk(tmp_path)
+    long = f"60{os.getpid()}"
+    source = HIDE.replace("LONG", long)
+    most = 0
 
     async def one(n: int) -> str:
+        nonlocal most
         own = Desk(busy.agents)
-        task = asyncio.create_task(own.script(DETACH, session=f"c{n}", checkout=shop.checkout()))
+        task = asyncio.create_task(own.script(source, session=f"c{n}", checkout=shop.checkout()))
         await asyncio.sleep(0.01 * (n % 40))
+        if n % 10 == 9:
+            await until(lambda: len(left_of(busy, f"c{n}")) >= 4)
+            most = max(most, len(await asyncio.to_thread(sleeping, long)))
         own.cancelled.set()
         end = await task
         return end.failure.words if end.failure else end.ending
@@ -263,8 +299,13 @@ async def test_a_hundred_cancelled_sessions_leave_nothing(tmp_path: Path, shop: 
 
     endings = await asyncio.gather(*(gated(n) for n in range(100)))
     assert set(endings) == {"cancelled"}
-    assert not list((busy.agents.options.data_dir / "work" / "sessions").iterdir())
+    assert most >= 4  # they were there
+    assert sleeping(long) == []
     assert [n for n in range(100) if left_of(busy, f"c{n}")] == []
+    assert not list((busy.agents.options.data_dir / "work" / "sessions").iterdir())
+    for lease in (busy.agents.options.data_dir / "work" / "trees").glob("*/*.lock"):
+        with lease.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_start_sweeps_what_a_dead_process_left(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Strangers' text reaches a prompt as visible data between markers it cannot imitate."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +72,30 @@ def test_a_guessable_nonce_is_refused(nonce: str) -> None:
 def test_hostile_comments_do_not_take_long() -> None:
     """A megabyte of openings is cleaned in a moment."""
     assert len(cleaned("<!-" * 300_000 + "<!--" * 1_000)) < 1_000_000
+
+
+_NASTY = st.sampled_from(
+    ["<!--", "-->", "--!>", "<!-", "\u200b", "\u202e", "\u2066", "\u00ad", "\ufeff", "\U000e0041", "\x1b[2J", "\x00", "\r", "\u2028"]
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(_NASTY, st.text(max_size=8)), max_size=30).map("".join))
+def test_nothing_a_person_cannot_see_comes_through(text: str) -> None:
+    """No control, format, private or unassigned character and no opening of a comment; what is clean stays as it is."""
+    shown = cleaned(text)
+    assert "<!--" not in shown
+    assert all(unicodedata.category(c)[0] != "C" or c in "\n\t" for c in shown)
+    assert not set(shown) & set("\u2028\u2029\u2800\u3164\u115f\ufe0f")
+    assert cleaned(shown) == shown
+
+
+@given(st.text(max_size=300), st.integers(min_value=1, max_value=200))
+def test_a_fence_is_never_longer_than_its_cap_and_its_words(text: str, cap: int) -> None:
+    """What is cut is counted in a note that stands inside."""
+    inside = fence(text, "body", NONCE, cap).split("\n", 1)[1].rpartition("\n")[0]
+    shown, _, note = inside.rpartition("\n[… ")
+    if note and len(cleaned(text)) > cap:
+        assert len(shown) <= cap
+        assert note.endswith(" more characters were cut here]")
+    else:
+        assert len(inside) <= cap + 1
