@@ -18,11 +18,17 @@ MODEL_PORT = 8080
 EGRESS_PORT = 8081
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+# Certificates, but not the folders of private keys beside them: a service that runs as root could read those.
 _SYSTEM = (
-    "/etc/ssl",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
     "/etc/alternatives",
     "/etc/ca-certificates",
-    "/etc/pki",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/ld.so.cache",
     "/etc/localtime",
 )

@@ -202,7 +202,7 @@ async def test_strange_names_are_no_trouble(quick: Desk, tmp_path: Path) -> None
 
 
 ESCAPES = """
-for f in /root /home/agent/../../etc/shadow /proc/1/root/root /run/model.sock.real "$DATA"; do test -e "$f" && echo "SEES $f"; done
+for f in /root /home/agent/../../etc/shadow /proc/1/root/root /run/model.sock.real /etc/ssl/private /etc/shadow /etc/pki/tls/private "$DATA"; do test -e "$f" && echo "SEES $f"; done
 (echo > /usr/x) 2>/dev/null && echo "WRITES /usr"; (echo > /etc/x) 2>/dev/null && echo "WRITES /etc"
 (echo > /mirror/objects/x) 2>/dev/null && echo "WRITES mirror"
 grep CapEff /proc/self/status | grep -q 0000000000000000 || echo "HAS CAPS"
