@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -54,6 +53,7 @@ class Cookies:
         prefix = "__Host-" if self._secure else ""
         self.session_name = f"{prefix}roundsman"
         self.state_name = f"{prefix}roundsman-state"
+        self.notice_name = f"{prefix}roundsman-notice"
         self._vault = Fernet(base64.urlsafe_b64encode(self._derived("vault")))
 
     def start(self, response: Response, account: Account | None, now: datetime) -> SignedIn:
@@ -104,6 +104,17 @@ class Cookies:
             return None
         return underway if now - underway.at <= timedelta(minutes=STATE_MINUTES) else None
 
+    def notice(self, response: Response, told: BaseModel) -> None:
+        """Keep for the next page what was just done; signed, for it offers a form that takes it back."""
+        self._set(response, self.notice_name, "notice", told, timedelta(minutes=1), "lax")
+
+    def noticed(self, text: str | None) -> Any:
+        """What `notice` kept; None where nobody did."""
+        try:
+            return self._read("notice", text)
+        except BadSignature:
+            return None
+
     def end(self, response: Response, name: str) -> None:
         """Take a cookie away."""
         response.delete_cookie(name, path="/", secure=self._secure, httponly=True)
@@ -139,5 +150,5 @@ def challenge(verifier: str) -> str:
 def onward(place: str | None) -> str:
     """A path of ours to go to after signing in; anything else is the start page."""
     place = place or "/"
-    plain = place.startswith("/") and not place.startswith(("//", "/\\")) and json.dumps(place).isascii()
+    plain = place.startswith("/") and not place.startswith(("//", "/\\"))
     return place if plain and not any(ord(c) < 32 or c == "\\" for c in place) else "/"

@@ -222,13 +222,17 @@ async def test_deleting_asks_first_and_can_be_undone(house_visit: tuple[House, V
 
 
 async def test_an_open_page_follows_what_happens(house_visit: tuple[House, Visit]) -> None:
-    """A run that begins while a page is open shows on it without a reload, overview and card alike."""
+    """A run that begins while a page is open shows on it without a reload; what was picked and unfolded stays so."""
     house, visit = house_visit
     page = visit.page
     await signs_in(house, visit, "ada", "maintain")
     job = house.database.read_now(jobs.by_name, house.shop.id, "nightly-health")
     assert job is not None
     await visit.goes("/acme/shop")
+    await page.get_by_label("Pick nightly-health").check()
+    await page.locator(f"#job-{job.id} summary").click()
     house.run(job, "while open")
     await expect(page.locator(f"#job-{job.id}")).to_contain_text("Running…")
+    await expect(page.get_by_label("Pick nightly-health")).to_be_checked()
+    await expect(page.locator(f"#job-{job.id} details")).to_have_attribute("open", "")
     assert visit.complaints == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from datetime import timedelta
 
@@ -198,3 +200,15 @@ async def test_a_faulty_file_of_jobs_is_shown_with_each_of_its_faults(house: Hou
     assert "jobs.yml:3:5: filter: unknown qualifier &#39;lable&#39;" in text
     assert "&lt;b&gt;second" in text
     assert "file invalid" in (await ada.get("/")).text
+
+
+async def test_nobody_else_can_write_the_notice(house: House) -> None:
+    """A cookie another site of the same domain has set shows no words of its own, and no button."""
+    ada = await house.person("ada", "maintain")
+    name = house.app.state.cookies.notice_name
+    forged = json.dumps({"words": "You have won", "tone": "success", "undo": "/stop-all"})
+    for text in (forged, base64.urlsafe_b64encode(forged.encode()).decode()):
+        ada.cookies.set(name, text)
+        page = (await ada.get("/")).text
+        assert "You have won" not in page
+        assert "/stop-all" not in page

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import bot
 from bot.model.run import Repository
 from bot.ports import Viewer, authorise
-from bot.web.auth import csrf_token, viewer_of
+from bot.web.auth import cookies_of, csrf_token, viewer_of
 from bot.web.context import context_of
 from bot.web.pages import jobwords
 from bot.web.pages.assets import asset
@@ -25,8 +22,6 @@ from bot.web.pages.language import LANGUAGES, chosen, gettext, ngettext, speak, 
 from bot.web.pages.markdown import markdown
 from bot.web.pages.places import job_url, repository_url, run_url, session_url
 from bot.web.pages.reader import Reader, zone_or_utc
-
-NOTICE = "roundsman-notice"
 
 
 def _environment() -> Environment:
@@ -90,8 +85,9 @@ async def page(
         request, template, {**values, "repository": repository}, viewer=viewer, notice=_notice(request)
     )
     response = HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"})
-    if NOTICE in request.cookies:
-        response.delete_cookie(NOTICE, path="/")
+    cookies = cookies_of(request)
+    if cookies.notice_name in request.cookies:
+        cookies.end(response, cookies.notice_name)
     return response
 
 
@@ -122,16 +118,14 @@ def back(request: Request, place: str, notice: Notice | None = None) -> Response
     else:
         response = RedirectResponse(place, 303)
     if notice:
-        text = base64.urlsafe_b64encode(notice.model_dump_json().encode()).decode()
-        response.set_cookie(NOTICE, text, max_age=60, path="/", httponly=True, samesite="lax")
+        cookies_of(request).notice(response, notice)
     return response
 
 
 def _notice(request: Request) -> Notice | None:
-    text = request.cookies.get(NOTICE)
-    if not text:
-        return None
+    cookies = cookies_of(request)
+    told = cookies.noticed(request.cookies.get(cookies.notice_name))
     try:
-        return Notice.model_validate(json.loads(base64.urlsafe_b64decode(text.encode())))
-    except (ValidationError, ValueError, binascii.Error):
+        return Notice.model_validate(told) if told else None
+    except ValidationError:
         return None

@@ -67,6 +67,19 @@
   document.addEventListener("htmx:afterSwap", tick);
   document.addEventListener("htmx:sseMessage", tick);
 
+  // What a reader has unfolded or picked stays so when its part is drawn anew.
+  const kept = new WeakMap();
+  const remember = (el) => kept.set(el, { open: [...el.querySelectorAll("details")].map((part) => part.open), picked: [...el.querySelectorAll("[data-pick]:checked")].map((box) => box.value) });
+  const restore = (el) => {
+    const { open, picked } = kept.get(el) || { open: [], picked: [] };
+    el.querySelectorAll("details").forEach((part, i) => { if (open[i]) part.open = true; });
+    el.querySelectorAll("[data-pick]").forEach((box) => { if (picked.includes(box.value)) box.checked = true; });
+  };
+  document.addEventListener("htmx:beforeSwap", (event) => remember(event.detail.target));
+  document.addEventListener("htmx:afterSwap", (event) => restore(event.detail.target || event.target));
+  document.addEventListener("htmx:sseBeforeMessage", (event) => remember(event.target));
+  document.addEventListener("htmx:sseMessage", (event) => restore(event.target));
+
   const copy = async (button) => {
     const text = document.querySelector(button.dataset.copy).textContent;
     await navigator.clipboard.writeText(text);
