@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import commands.docs
+from bot.agents.prices import ALIASES, AS_OF, LIST
 from bot.cli import app
 from bot.flow.schema import reference
 from bot.settings import Settings
@@ -212,6 +213,39 @@ def qualifier_table() -> str:
     return "\n".join([*lines, ""])
 
 
+def prices_page() -> str:
+    """What models cost, from the one table of `bot.agents`."""
+    lines = [
+        "# Prices of models",
+        "",
+        NOTE,
+        "",
+        f"List prices as of **{AS_OF}**, in USD per million tokens. Sessions are metered with them as their answers pass the model proxy; a",
+        "model that is not here is refused where a budget applies. Prices change: compare the provider's page and set your own rows, which",
+        'win over these, in [`ROUNDSMAN_PRICES`](settings.md#agents-and-models): `{"model": {"input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75}}`.',
+        "",
+        "| model | input | output | read from cache | written to cache | long prompts |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(f"| `{name}` | {_price(name)} |".replace("|  |", "| |").replace("|  |", "| |") for name in LIST),
+        "",
+        "Names with a date (`…-20260115`) or a provider (`anthropic/…`) cost what the plain name costs. A cache kept for an hour costs twice",
+        "the fresh rate.",
+        "",
+        "| short name | stands for |",
+        "| --- | --- |",
+        *(f"| `{short}` | `{name}` |" for short, name in ALIASES.items()),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _price(name: str) -> str:
+    price = LIST[name]
+    kept = [price.tokens_in, price.tokens_out, price.cache_read, price.cache_write]
+    long = price.long_from
+    more = f"over {long:,} tokens: {price.long_in:g} / {price.long_out:g}" if long is not None else ""
+    return " | ".join([*("" if rate is None else f"{rate:g}" for rate in kept), more])
+
+
 def _row(row: Qualifier) -> str:
     also = "".join(f", `{alias}:`" for alias in row.aliases)
     name = f"`{row.name}NAME:`" if row.name.endswith(".") else f"`{row.name}:`"
@@ -232,6 +266,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "api.md": lambda: api_page(NOTE),
     "qualifiers.md": qualifier_table,
+    "prices.md": prices_page,
     "commands.md": commands.docs.reference,
     "job-reference.md": reference,
 }
