@@ -24,7 +24,7 @@ from bot.engine.money import Purse
 from bot.engine.reaper import Reaper
 from bot.engine.watch import Watch
 from bot.ports import Clock
-from bot.store import executors, runs, sessions
+from bot.store import executors, runqueue, runs, sessions
 from bot.store.database import Database
 from bot.store.due import glance
 from bot.store.sessions import Caps
@@ -170,7 +170,7 @@ class Worker:
         room = RUNS_AT_ONCE - await self.database.read(runs.held_by, self.executor)
         if room <= 0:
             return 0
-        claimed = await self.database.write(runs.claim, self.executor, room, self.clock.now())
+        claimed = await self.database.write(runqueue.claim, self.executor, room, self.clock.now())
         for run_id, attempt in claimed:
             await self.durable.start_run(run_id, attempt)
         return len(claimed)

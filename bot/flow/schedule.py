@@ -54,7 +54,8 @@ class Schedule:
         """Yield the fires named after an instant, in order, each once however many triggers name it."""
         last = None
         until = self._until()
-        for nominal in heapq.merge(*(self._fires(trigger, after) for trigger in self.triggers)):
+        fires = [self._fires(trigger, after) for trigger in self.triggers]
+        for nominal in fires[0] if len(fires) == 1 else heapq.merge(*fires):
             if until is not None and nominal >= until:
                 return
             if nominal != last:

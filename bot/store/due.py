@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from bot.model.run import Job, RunStatus
 from bot.store import sessions, words
-from bot.store.sql import insert_new, skip_locked
+from bot.store.sql import count_new, skip_locked
 from bot.store.tables import Jobs, Repositories, Runs
 
 
@@ -66,9 +66,7 @@ def record_fires(db: Session, rows: Sequence[dict[str, Any]], following: Sequenc
 
     `following` has `id`, `next_run_at` and `error` of each job.
     """
-    took = 0
-    for start in range(0, len(rows), 100):
-        took += len(insert_new(db, Runs, rows[start : start + 100], Runs.id))
+    took = count_new(db, Runs, rows)
     if following:
         db.execute(sa.update(Jobs), list(following))
     return took

@@ -20,9 +20,8 @@ from bot.model.run import (
     Trigger,
     TriggerKind,
 )
-from bot.store import words
-from bot.store.sql import change, insert_new, skip_locked
-from bot.store.tables import Claims, Jobs, Repositories, RunItems, Runs, Sessions
+from bot.store.sql import change, insert_new
+from bot.store.tables import Jobs, Repositories, RunItems, Runs, Sessions
 
 LIVE = (RunStatus.pending.value, RunStatus.running.value)
 LIVE_SESSIONS = (SessionStatus.queued.value, SessionStatus.running.value)
@@ -104,49 +103,6 @@ def live_runs(db: Session, job_ids: Collection[int]) -> dict[int, list[int]]:
     for job_id, run_id in rows:
         found.setdefault(job_id, []).append(int(run_id or 0))
     return found
-
-
-def claim(db: Session, executor: str, limit: int, now: datetime) -> list[tuple[int, int]]:
-    """Take up to `limit` pending runs that may start, as (id, attempt); none while everything is stopped.
-
-    By priority; within one, repositories take turns, so that a thousand runs of one hold nobody up.
-    """
-    if words.stopped(db):
-        return []
-    earlier = sa.orm.aliased(Runs)
-    waits_for_run = sa.exists().where(
-        col(earlier.job_id) == col(Runs.job_id), col(earlier.id) < col(Runs.id), col(earlier.status).in_(LIVE),
-        col(earlier.serial).is_(True),
-    )  # fmt: skip
-    waits_for_item = sa.exists().where(
-        col(Claims.job_id) == col(Runs.job_id), col(Claims.number) == col(Runs.number)
-    )
-    free = sa.and_(col(Runs.status) == RunStatus.pending.value, col(Runs.executor).is_(None))
-    turn = sa.func.row_number().over(
-        partition_by=(col(Runs.priority), col(Runs.repository_id)), order_by=col(Runs.id)
-    )
-    ready = (
-        sa.select(col(Runs.id), col(Runs.priority), turn.label("turn"))
-        .where(free)
-        .where(sa.or_(col(Runs.not_before).is_(None), col(Runs.not_before) <= now))
-        .where(sa.or_(sa.not_(col(Runs.serial)), sa.not_(waits_for_run)))
-        .where(sa.or_(col(Runs.number).is_(None), sa.not_(waits_for_item)))
-        .subquery()
-    )
-    first = sa.select(ready.c.id).order_by(ready.c.priority, ready.c.turn, ready.c.id).limit(4 * limit)
-    turns = {run_id: place for place, run_id in enumerate(db.execute(first).scalars())}
-    if not turns:
-        return []
-    wanted = (
-        select(Runs.id, Runs.attempt)
-        .where(col(Runs.id).in_(list(turns)), free)
-        .order_by(sa.case(turns, value=col(Runs.id)))
-        .limit(limit)
-    )
-    ids = [(int(run or 0), attempt) for run, attempt in db.exec(skip_locked(db, wanted)).all()]
-    if ids:
-        change(db, sa.update(Runs).where(col(Runs.id).in_([i for i, _ in ids])).values(executor=executor))
-    return ids
 
 
 def begin(db: Session, run_id: int, executor: str, now: datetime) -> Run | None:

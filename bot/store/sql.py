@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,14 +16,32 @@ def insert_new(
     db: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], *returning: Any
 ) -> list[Any]:
     """Insert the rows that break no unique key; give `returning` of those that went in."""
-    if not rows:
-        return []
+    statement, connection, made = _inserting(db, table), db.connection(), list[Any]()
+    for group in _alike(rows):
+        if returning:
+            made += connection.execute(statement.returning(*returning), group).all()
+        else:
+            connection.execute(statement, group)
+    return made
+
+
+def count_new(db: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows that break no unique key; give how many went in. For very many rows: nothing is read back."""
+    statement, connection = _inserting(db, table).execution_options(preserve_rowcount=True), db.connection()
+    return sum(int(connection.execute(statement, group).rowcount) for group in _alike(rows))
+
+
+def _inserting(db: Session, table: type[SQLModel]) -> Any:
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values([dict(row) for row in rows]).on_conflict_do_nothing()
-    if not returning:
-        db.execute(statement)
-        return []
-    return list(db.execute(statement.returning(*returning)).all())
+    return insert(table.__table__).on_conflict_do_nothing()  # type: ignore[attr-defined]
+
+
+def _alike(rows: Sequence[Mapping[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """The rows by shape: those of one shape go as one prepared statement, compiled once for ever."""
+    found: dict[frozenset[str], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(frozenset(row), []).append(dict(row))
+    return found.values()
 
 
 def upsert(

@@ -21,7 +21,7 @@ from bot.model.job import JobSpec
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import Run, RunStatus, SessionStatus, Trigger, TriggerKind
 from bot.ports import Refusal
-from bot.store import jobs, repositories, runs, sessions
+from bot.store import jobs, repositories, runqueue, runs, sessions
 from bot.store.budget import Reserved
 from bot.store.database import Database
 from bot.store.retention import Kept
@@ -341,7 +341,7 @@ async def test_what_was_claimed_and_never_begun_begins_after_a_restart(bench: Be
     await bench.die()
     trigger = Trigger(kind=TriggerKind.manual, occasion="by hand")
     bench.database.write_now(runs.fire, job, trigger, bench.clock.now())
-    assert bench.database.write_now(runs.claim, "slot-0", 5, bench.clock.now()) == [(1, 1)]
+    assert bench.database.write_now(runqueue.claim, "slot-0", 5, bench.clock.now()) == [(1, 1)]
     await bench.wake()
     (run,) = await bench.ended(job)
     assert run.status is RunStatus.completed

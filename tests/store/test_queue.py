@@ -9,7 +9,7 @@ import pytest
 
 from bot.model.job import JobSpec
 from bot.model.run import RunStatus, Session, SessionStatus, Trigger, TriggerKind
-from bot.store import effects, jobs, ledger, repositories, runs, sessions
+from bot.store import effects, jobs, ledger, repositories, runqueue, runs, sessions
 from bot.store.budget import Reserved, Scope, open_attempts, reserve
 from bot.store.database import Database, Db
 from bot.store.sessions import Caps, HeldByAnother
@@ -65,7 +65,7 @@ def test_a_thousand_runs_of_one_repository_hold_nobody_up(database: Database) ->
     def work(db: Db) -> None:
         fired(db, a_job(db, "acme/loud"), 1000)
         (quiet,) = fired(db, a_job(db, "zoo/quiet"))
-        assert quiet in [run for run, _ in runs.claim(db, "one", 4, NOW)]
+        assert quiet in [run for run, _ in runqueue.claim(db, "one", 4, NOW)]
 
     database.write_now(work)
 
@@ -76,7 +76,24 @@ def test_what_people_ask_for_goes_before_what_time_asks_for(database: Database) 
     def work(db: Db) -> None:
         fired(db, a_job(db, "acme/loud"), 20, kind=TriggerKind.event)
         (by_hand,) = fired(db, a_job(db, "zoo/quiet"))
-        assert [run for run, _ in runs.claim(db, "one", 1, NOW)] == [by_hand]
+        assert [run for run, _ in runqueue.claim(db, "one", 1, NOW)] == [by_hand]
+
+    database.write_now(work)
+
+
+def test_runs_that_wait_hide_none_that_may_start(database: Database) -> None:
+    """More runs than a look takes wait for a held item; the one behind them is found all the same."""
+
+    def work(db: Db) -> None:
+        job = a_job(db)
+        queued(db, job, 7)
+        kind = TriggerKind.event
+        for n in range(40):
+            assert runs.fire(db, job, Trigger(kind=kind, occasion=f"e-{n}", number=7), NOW)
+        free_one = runs.fire(db, job, Trigger(kind=kind, occasion="e-free", number=8), NOW)
+        assert free_one is not None
+        assert runqueue.claim(db, "one", 4, NOW) == [(free_one.id, 1)]
+        assert runqueue.claim(db, "one", 4, NOW) == []
 
     database.write_now(work)
 
