@@ -7,12 +7,13 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 
+from bot.agents.calls import metered, reaches_out, streams, without_remote_tools
 from bot.agents.http import Answered, Asked, converse
 from bot.agents.prices import Prices, Tokens
 from bot.agents.usage import UsageReader
@@ -44,11 +45,6 @@ _SENT = (
     "session_id",
 )
 _RETURNED = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
-_FETCHING = re.compile(
-    r"web_search|web_fetch|code_execution|code_interpreter|file_search|computer|mcp|image_generation|"
-    r"googleSearch|google_search|urlContext|url_context|codeExecution|code_execution|googleMaps|google_maps",
-    re.IGNORECASE,
-)
 
 
 MOST_FAULTS = 6
@@ -161,7 +157,7 @@ class ModelProxy:
         if reason := reaches_out(body):
             return self._refuse(403, reason)
         body, changed = without_remote_tools(body)
-        body, asked = _metered(body, asked, changed)
+        body, asked = metered(body, asked, changed)
         model = matched.group(1) if matched.groups() else str(body.get("model", ""))
         return await self._call(asked, body, model)
 
@@ -176,7 +172,7 @@ class ModelProxy:
             self.stop(Failure.of("turns", f"the agent used its {self.max_calls} calls to the model"))
             return self._refuse(403, "the turns of this session are used up")
         if self.cap_usd is None:
-            return await self._forward(asked, UsageReader(_streams(body, asked)), model, None)
+            return await self._forward(asked, UsageReader(streams(body, asked)), model, None)
         if self.prices.of(model) is None:
             words = f"no price is known for the model {model!r}; add it to ROUNDSMAN_PRICES, or name another model"
             self.stop(Failure.of("configuration", words))
@@ -195,7 +191,7 @@ class ModelProxy:
                 self._one.release()
 
         try:
-            return await self._forward(asked, UsageReader(_streams(body, asked)), model, release)
+            return await self._forward(asked, UsageReader(streams(body, asked)), model, release)
         except BaseException:
             release()
             raise
@@ -324,80 +320,3 @@ def _message(raw: bytes) -> str:
         return str(error.get("message") if isinstance(error, dict) else error)[:300]
     except (ValueError, AttributeError):
         return raw[:200].decode("utf-8", "replace")
-
-
-def _streams(body: dict[str, Any], asked: Asked) -> bool:
-    return body.get("stream") is True or ":streamGenerateContent" in asked.target
-
-
-def _metered(body: dict[str, Any], asked: Asked, changed: bool) -> tuple[dict[str, Any], Asked]:
-    """Ask OpenAI's chat API for the usage it leaves out of streams by default."""
-    if asked.target.startswith("/v1/chat/") and body.get("stream") is True:
-        options = body.get("stream_options")
-        options = options if isinstance(options, dict) else {}
-        body, changed = {**body, "stream_options": {**options, "include_usage": True}}, True
-    return body, replace(asked, body=json.dumps(body).encode()) if changed else asked
-
-
-def without_remote_tools(body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Leave out tools that would run at the provider: they reach the network where the sandbox cannot see it.
-
-    They may stand in the call itself, and with newer models in items of its input.
-    """
-    kept = _kept(body)
-    if isinstance(body.get("input"), list):
-        kept = {**kept, "input": [_kept(item) if isinstance(item, dict) else item for item in body["input"]]}
-    if kept == body:
-        return body, False
-    return {k: v for k, v in kept.items() if k != "tool_choice" or kept.get("tools")}, True
-
-
-def _kept(holder: dict[str, Any]) -> dict[str, Any]:
-    tools = holder.get("tools")
-    if not isinstance(tools, list):
-        return holder
-    left = [_kept(tool) if isinstance(tool, dict) else tool for tool in tools if not _remote(tool)]
-    rest = {k: v for k, v in holder.items() if k != "tools"}
-    return {**rest, "tools": left} if left or not tools else rest
-
-
-def _remote(tool: Any) -> bool:
-    if (
-        not isinstance(tool, dict)
-        or tool.get("type") in ("custom", "function", "namespace")
-        or "input_schema" in tool
-    ):
-        return False
-    kinds = [str(tool["type"])] if "type" in tool else [k for k in tool if k != "functionDeclarations"]
-    return any(_FETCHING.search(kind) for kind in kinds)
-
-
-def reaches_out(body: dict[str, Any]) -> str | None:
-    """Say why a call would let the model's side reach the network for the agent, or None.
-
-    Remote MCP servers and contents given by address would carry data out.
-    """
-    if body.get("mcp_servers"):
-        return "remote MCP servers are not allowed"
-    if body.get("background") is True:
-        return "background calls are not allowed"
-    return _by_address(body, 0)
-
-
-def _by_address(value: Any, depth: int) -> str | None:
-    if depth > 60:
-        return "the body is nested too deep"
-    if isinstance(value, list):
-        return next((r for item in value if (r := _by_address(item, depth + 1))), None)
-    if not isinstance(value, dict):
-        return None
-    for name in ("image_url", "file_url", "fileUri", "file_uri", "url"):
-        given = value.get(name)
-        given = given.get("url") if isinstance(given, dict) else given
-        typed = name != "url" or value.get("type") == "url"
-        if typed and isinstance(given, str) and not given.startswith("data:"):
-            return "contents given by address are not allowed"
-    # Arguments and schemas of tools are data of the conversation, never fetched by the provider.
-    skipped = {"input", "input_schema", "parameters", "args", "response", "functionDeclarations"}
-    rows = (v for k, v in value.items() if k not in skipped or isinstance(v, list))
-    return next((r for item in rows if (r := _by_address(item, depth + 1))), None)

@@ -148,6 +148,8 @@ mkdir -p hooks nested; for h in post-index-change pre-commit post-checkout; do p
 printf '#!/bin/sh\\ntouch HOST\\ncat\\n' > evil.sh; chmod +x evil.sh
 (cd nested; git init -q; git config core.fsmonitor 'sh ../evil.sh'; echo x > x)
 echo '* filter=evil diff=evil' > .gitattributes
+echo /etc > .git/objects/info/alternates; echo /etc > .git/commondir; mkdir -p .git/info .git/hooks
+echo '* filter=evil' > .git/info/attributes; cp hooks/pre-commit .git/hooks/; git config include.path /etc/passwd; git config core.worktree /etc
 rm -rf docs; ln -s /etc docs; ln -s /etc/passwd passwd; mkfifo pipe; ln -s $PWD/../../../../../../../etc/shadow shadow
 echo 2 > cart.py
 """

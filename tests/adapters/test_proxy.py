@@ -12,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.agents.calls import reaches_out, without_remote_tools
 from bot.agents.egress import Egress
 from bot.agents.mirror import Mirrors
 from bot.agents.prices import AS_OF, LIST, Prices, Tokens
-from bot.agents.proxy import Api, ModelProxy, Upstream, reaches_out, without_remote_tools
+from bot.agents.proxy import Api, ModelProxy, Upstream
 from bot.agents.usage import UsageReader
 from bot.demo.model import Fault, Say, ScriptedModel, Usage
 from bot.model.agent import Checkout, Spent

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from bot.agents.egress import Egress
 from bot.demo.model import Call, Say, ScriptedModel
 from bot.model.agent import McpServer
-from tests.adapters.sessions import Repository, desk, needs_bwrap
+from tests.adapters.sessions import Repository, desk, needs_bwrap, needs_cli
 from tests.adapters.test_clis import FULLY, ask, office
 
 pytestmark = needs_bwrap
@@ -73,6 +73,59 @@ async def test_a_picked_tool_server_serves(engine: str, tmp_path: Path, model: S
     assert any("Good day world from pid" in text for text in answers), (answers, model.seen[-1].tools)
 
 
+class Remote(BaseHTTPRequestHandler):
+    """A tool server reached by address: each call is one POST."""
+
+    asked: list[str]
+    address: str
+
+    def do_POST(self) -> None:
+        """Answer one call; a notification has none."""
+        call = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.asked.append(call["method"])
+        tool = {"name": "say", "description": "Says it", "inputSchema": {"type": "object"}}
+        answers: dict[str, Any] = {
+            "initialize": {
+                "protocolVersion": call.get("params", {}).get("protocolVersion"),
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "far", "version": "1"},
+            },
+            "tools/list": {"tools": [tool]},
+            "tools/call": {"content": [{"type": "text", "text": "hello from afar"}]},
+        }
+        said = {"jsonrpc": "2.0", "id": call.get("id"), "result": answers.get(call["method"], {})}
+        raw = json.dumps(said).encode() if "id" in call else b""
+        self.send_response(200 if raw else 202)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def do_GET(self) -> None:
+        """There is no stream of our own words."""
+        self.send_error(405)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.clis
+@needs_cli("claude")
+async def test_a_tool_server_far_away_is_reached_only_if_its_host_is_named(
+    tmp_path: Path, model: ScriptedModel
+) -> None:
+    """By address, through the operator's allow-list."""
+    model.when("Task", Call("mcp__far__say", {}), Say("Done."))
+    with far_away(Remote) as far:
+        server = McpServer(name="far", url=f"http://{far.address}/mcp")
+        for egress, reached in (((), False), ((far.address,), True)):
+            made = office(tmp_path / str(reached), model, egress=egress)
+            await made.work(ask("claude", "Task", mcp=(server,), allowed_tools=("mcp__far__say",)))
+            answers = [event.text for event in made.events if event.type == "tool_answered"]
+            assert any("hello from afar" in text for text in answers) == reached, answers
+            assert ("tools/call" in far.asked) == reached
+
+
 class Registry(BaseHTTPRequestHandler):
     """An npm registry that knows one package."""
 
@@ -114,16 +167,19 @@ class Registry(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+_H = TypeVar("_H", Registry, Remote)
+
+
 @contextmanager
-def registry() -> Iterator[type[Registry]]:
-    """A registry on an address of this machine that is not loopback: to a sandbox it is as far away as any other."""
+def far_away(kind: type[_H]) -> Iterator[type[_H]]:
+    """A server on an address of this machine that is not loopback: to a sandbox it is as far away as any other."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
             here = probe.getsockname()[0]
         except OSError:
             pytest.skip("this machine has no address but loopback")
-    handler = type("Kept", (Registry,), {"asked": []})
+    handler = type("Kept", (kind,), {"asked": []})
     server = ThreadingHTTPServer((here, 0), handler)
     handler.address = f"{here}:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -147,7 +203,7 @@ async def test_setup_reaches_the_registry_the_operator_named_and_no_other(tmp_pa
     shop = Repository.made(
         tmp_path / "shop", {"package.json": "{}", ".gitignore": "node_modules\npackage*.json\n"}
     )
-    with registry() as far:
+    with far_away(Registry) as far:
         setup = NPM.format(address=far.address)
         made = desk(tmp_path / "open", egress=(far.address,))
         end = await made.script(
