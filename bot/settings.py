@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     repositories: list[str] = Field(
         [], description="With a token: the repositories `serve` and `tick` look after, a JSON list"
     )
+    jobs_file: Path | None = Field(
+        None, description="A local file with the jobs of several repositories, read again when it changes"
+    )
 
     secret_key: SecretStr | None = Field(
         None,

@@ -100,13 +100,14 @@ class World:
 
     async def wakes(self, **more: Any) -> None:
         """Roundsman starts, or starts again, with further settings where a story gives them."""
-        settings = Settings(
-            data_dir=self._folder, database_url=self._url, github_app_id=self.app.id,
-            github_private_key=SecretStr(self.app.private_key), github_webhook_secret=SecretStr(self.app.webhook_secret or ""),
-            github_api_url=self.github.api_url,
-            github_url="https://github.test", public_url="https://rounds.test", poll_seconds=0.05, grace_seconds=0,
-            secret_key=SecretStr("k" * 32), slot="slot-0", **more,
-        )  # fmt: skip
+        usual: dict[str, Any] = {
+            "data_dir": self._folder, "database_url": self._url, "github_app_id": self.app.id,
+            "github_private_key": SecretStr(self.app.private_key), "github_webhook_secret": SecretStr(self.app.webhook_secret or ""),
+            "github_api_url": self.github.api_url,
+            "github_url": "https://github.test", "public_url": "https://rounds.test", "poll_seconds": 0.05, "grace_seconds": 0,
+            "secret_key": SecretStr("k" * 32), "slot": "slot-0",
+        }  # fmt: skip
+        settings = Settings(**usual | more)
         database = Database(connect(self._url))
         self.roundsman = build(
             settings, clock=self.clock, transport=self.wire, agent=self.agent, database=database

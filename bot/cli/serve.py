@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,12 +26,18 @@ PAGES_END = 3
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    jobs: Annotated[
+        Path | None,
+        typer.Option(
+            "--jobs", metavar="FILE", help="Jobs of several repositories, read again when it changes."
+        ),
+    ] = None,
     local: Annotated[
         bool | None, typer.Option("--local", help="Single user, without sign-in; loopback only.")
     ] = None,
 ) -> None:
     """Run the service: dashboard, API, webhooks and a worker."""
-    settings = settings_of(host=host, port=port, local=local)
+    settings = settings_of(host=host, port=port, local=local, jobs_file=jobs)
     logs.set_up(settings)
     place = _listen(settings)
     settings = settings.model_copy(update={"port": place.getsockname()[1]})  # 0 has become a free one

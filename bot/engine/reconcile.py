@@ -14,14 +14,13 @@ from typing import Any
 from bot.engine.bounds import judge_anew
 from bot.engine.credentials import known_credentials
 from bot.engine.intake import Intake
+from bot.engine.polling import let_go_of_unnamed, named_repository
 from bot.github import payload
 from bot.github.client import Client, moment
 from bot.github.webhook import deliver
-from bot.model.happening import Place
-from bot.model.item import RepositoryRef
 from bot.ports import Clock, Refusal
 from bot.settings import Settings
-from bot.store import deliveries, installations, repositories, words
+from bot.store import deliveries, installations, words
 from bot.store.database import Database
 
 _log = logging.getLogger("roundsman.reconcile")
@@ -155,16 +154,12 @@ class Reconciler:
         """With a plain token there are no webhooks: the named repositories' configuration is asked for conditionally."""
         if not self.client.credentials.token:
             return
+        await let_go_of_unnamed(self.database, self.clock, self.settings.repositories)
         for name in self.settings.repositories:
-            place = Place(full_name=name)
-            repository = await self.database.read(repositories.by_name, name)
-            if repository is None:
-                answer = await self.client.get(RepositoryRef.of(name), f"/repos/{name}")
-                if isinstance(answer, Refusal):
-                    _log.warning("%s cannot be looked after: %s", name, answer.words)
-                    continue
-                place = payload.place(answer.object)
-                repository = await self.database.write(installations.join, None, place, self.clock.now())
+            repository = await named_repository(self.database, self.client, self.clock, name)
+            if isinstance(repository, Refusal):
+                _log.warning("%s cannot be looked after: %s", name, repository.words)
+                continue
             outcome = await self.intake.configurator.apply(repository, by="poll")
             if isinstance(outcome, Refusal):
                 _log.warning("the configuration of %s cannot be read: %s", name, outcome.words)

@@ -9,6 +9,7 @@ from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator, surroundings
 from bot.engine.dashboard import DashboardIssue
 from bot.engine.intake import Intake
+from bot.engine.jobsfile import LOOK_EVERY, JobsFile
 from bot.engine.reactions import EVERY_SECONDS as LISTEN_EVERY
 from bot.engine.reactions import Listener
 from bot.engine.reconcile import Reconciler
@@ -36,10 +37,13 @@ class GitHubSide:
     commander: Commander
     reconciler: Reconciler
     recorder: Recorder
+    jobs_file: JobsFile | None = None
 
     async def catch_up(self) -> None:
         """Look for what was missed and work off everything that waits."""
         await self.reconciler.look()
+        if self.jobs_file is not None:
+            await self.jobs_file.look()
         await self.intake.drain()
 
 
@@ -57,9 +61,15 @@ def attach(
     reconciler = Reconciler(database, clock, client, intake, settings)
     tracker.shuffled = _shuffled(database)
     worker.chores["deliveries"] = (0.0, intake.turn)
+    file = None
+    if settings.jobs_file is not None:
+        file = JobsFile(database, clock, client, configurator.around, settings.jobs_file)
+        worker.chores["jobs file"] = (LOOK_EVERY, file.look)
     worker.chores["reconcile"] = (RECONCILE_EVERY, reconciler.look)
     worker.chores["reactions"] = (LISTEN_EVERY, Listener(database, clock, client).look)
-    return GitHubSide(intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake))
+    return GitHubSide(
+        intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake), file
+    )
 
 
 def _shuffled(database: Database) -> Shuffled:

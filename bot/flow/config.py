@@ -1,7 +1,7 @@
 """`roundsman.yml`: text in, jobs out, or every fault with its place. Pure: files are texts, time is an argument."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -18,6 +18,8 @@ from bot.model.job import JobSpec
 from bot.model.schedule import JOB_NAME, After
 
 TOP_KEYS = ("version", "defaults", "jobs")
+SEVERAL_KEYS = ("version", "defaults", "repositories")
+REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}"
 NOT_FOR_DEFAULTS = ("description", "on", "target", "filter", "command", "prompt", "expires", "status")
 DEFAULT_KEYS = tuple(key for key in JobSpec.model_fields if key not in NOT_FOR_DEFAULTS)
 _MAIN = re.compile(r"(^|/)\.github/roundsman\.ya?ml$")
@@ -75,8 +77,8 @@ def read_configuration(
     """
     around = around or Surroundings()
     faults: list[Fault] = []
-    documents = {source.path: _document(source, faults) for source in files}
-    general = [_defaults(_document(organisation, faults), faults)] if organisation else []
+    documents = {source.path: _document(source, TOP_KEYS, faults) for source in files}
+    general = [_defaults(_document(organisation, TOP_KEYS, faults), faults)] if organisation else []
     main = next((path for path in documents if _MAIN.search(path)), None)
     if main is not None:
         general.append(_defaults(documents[main], faults))
@@ -84,6 +86,47 @@ def read_configuration(
     for path, document in documents.items():
         layers = general if path == main else [*general, _defaults(document, faults)]
         drafts += _drafts(document, layers, drafts, faults)
+    return _configuration(drafts, around, faults)
+
+
+def read_repositories(
+    source: Source, around: Callable[[str], Surroundings] | None = None
+) -> dict[str, Configuration]:
+    """Read the jobs of several repositories from one file, by the repositories' names as written.
+
+    Defaults of the file hold below those of a repository. Faults of the file itself are told of every repository in
+    it, or, where it names none, under the empty name.
+    """
+    faults: list[Fault] = []
+    document = _document(source, SEVERAL_KEYS, faults)
+    general, repositories = _defaults(document, faults), document.get("repositories")
+    if not isinstance(repositories, Mapping):
+        if not faults:
+            hint = "write repositories: with OWNER/REPO: under it, and their jobs: under those"
+            faults.append(_fault(document.place, "", "it names no repositories", hint))
+        return {"": Configuration((), tuple(_once(faults)))}
+    found: dict[str, Configuration] = {}
+    for name, (place, node) in repositories.entries.items():
+        here = list(faults)
+        if not re.fullmatch(REPOSITORY, name):
+            here.append(_fault(place, "repositories", f"{name[:60]!r} is no repository", "write OWNER/REPO"))
+        elif any(name.casefold() == other.casefold() for other in found):
+            here.append(_fault(place, "repositories", f"a second {name!r}", "put its jobs under the first"))
+        if not isinstance(node, Mapping):
+            here.append(_fault(node.place, f"repositories.{name}", "not a mapping", "write jobs: under it"))
+            node = Mapping({}, node.place)
+        here += _keys(node, ("defaults", "jobs"))
+        layers = [general, _defaults(node, here)]
+        found[name] = _configuration(
+            list(_drafts(node, layers, [], here)),
+            around(name) if around else Surroundings(repository=name),
+            here,
+        )
+    return found
+
+
+def _configuration(drafts: list[_Draft], around: Surroundings, faults: list[Fault]) -> Configuration:
+    """Build the drafted jobs and look at them together."""
     around = replace(
         around, jobs=around.jobs if around.jobs is not None else [draft.name for draft in drafts]
     )
@@ -97,30 +140,31 @@ def read_configuration(
     )
 
 
-def _document(source: Source, faults: list[Fault]) -> Mapping:
+def _document(source: Source, keys: Sequence[str], faults: list[Fault]) -> Mapping:
     try:
         document, found = read_document(source.path, source.text)
     except UnreadableError as error:
         faults += error.faults
         return Mapping({}, Place(source.path, 1, 1))
     faults += found
-    faults += _top(document)
+    faults += _keys(document, keys)
     return document
 
 
-def _top(document: Mapping) -> Iterator[Fault]:
+def _keys(document: Mapping, known: Sequence[str]) -> Iterator[Fault]:
+    """Refuse keys that are not known here, and values of another shape."""
     for key, (place, _) in document.entries.items():
-        if key not in TOP_KEYS:
+        if key not in known:
             hint = (
                 "a job's keys stand under jobs: NAME:"
                 if key in JobSpec.model_fields
-                else f"known here: {', '.join(TOP_KEYS)}"
+                else f"known here: {', '.join(known)}"
             )
-            yield _fault(place, "", f"unknown key {key[:60]!r}", _near(key, TOP_KEYS) or hint)
+            yield _fault(place, "", f"unknown key {key[:60]!r}", _near(key, known) or hint)
     version = document.entries.get("version")
     if version and not (isinstance(version[1], Scalar) and version[1].value == 1):
         yield _fault(version[1].place, "version", "an unknown version", "write version: 1")
-    for key in ("defaults", "jobs"):
+    for key in ("defaults", "jobs", "repositories"):
         node = document.get(key)
         if node is not None and not isinstance(node, Mapping) and not is_null(node):
             yield _fault(node.place, key, "not a mapping", f"write keys with values under {key}:")

@@ -86,7 +86,10 @@ def apply_configuration(
         )
         outcome[kind].append(wanted.name)
     listed = {wanted.name for wanted in configuration}
-    gone = [job for job in before.values() if job.source == source and job.name not in listed]
+    unlisted = [job for job in before.values() if job.source == source and job.name not in listed]
+    gone = [
+        job for job in unlisted if source == "file" or job.source_path
+    ]  # others were made by a call, not a file
     for job in gone:
         jobs.archive(db, job.id, now)
     return Applied(

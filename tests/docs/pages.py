@@ -26,7 +26,7 @@ NOTE = "<!-- Written by `make reference` from the program; a test keeps it curre
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Where it runs": ("database_", "data_dir", "host", "port", "public_", "secret_key", "slot", "local", "timezone"),
-    "GitHub": ("github_", "repositories", "allowed_accounts", "operators", "quota_"),
+    "GitHub": ("github_", "repositories", "jobs_file", "allowed_accounts", "operators", "quota_"),
     "Agents and models": ("default_", "model_", "prices", "sandbox", "tools_dir", "workspace_", "egress", "mcp_", "idle_"),
     "Limits": ("max_", "ceilings", "minimum_period", "api_rate", "session_hours", "grace_seconds", "poll_"),
     "Context for prompts": ("http_", "linear_", "database_contexts"),

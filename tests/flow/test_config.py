@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bot.cli import app
 from bot.flow.ceilings import Ceilings
-from bot.flow.config import Configuration, Source, read_configuration
+from bot.flow.config import Configuration, Source, read_configuration, read_repositories
 from bot.flow.document import UnreadableError, read_document
 from bot.flow.review import Surroundings
 from bot.flow.schema import file_schema, reference
@@ -533,3 +533,25 @@ def test_the_schema_is_printed_alone() -> None:
     """`roundsman schema` is JSON and nothing else."""
     ended = CliRunner().invoke(app, ["schema"])
     assert json.loads(ended.stdout) == file_schema()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("repositories: {}", None, None),
+        ("version: 1", "", "1:1: it names no repositories"),
+        ("jobs: {}", "", "1:1: unknown key 'jobs'; known here: version, defaults, repositories"),
+        ("repositories: {shop: {jobs: {}}}", "shop", "1:16: repositories: 'shop' is no repository; write OWNER/REPO"),
+        ("repositories: {a/b: {}, A/B: {}}", "A/B", "1:25: repositories: a second 'A/B'"),
+        ("repositories: {a/b: 1}", "a/b", "repositories.a/b: not a mapping"),
+        ("repositories: {a/b: {job: {}}}", "a/b", "unknown key 'job'; did you mean 'jobs'?"),
+        ("repositories: {a/b: {jobs: {x: {on: {every: 1h}, prompt: y, filter: 'repo:c/d is:open'}}}}", "a/b", "repo:c/d lies outside a/b"),
+    ],
+)  # fmt: skip
+def test_jobs_of_several_repositories(text: str, name: str | None, expected: str | None) -> None:
+    """Each repository's faults are its own, and stand where they are written."""
+    found = read_repositories(Source("jobs.yml", text))
+    if name is None or expected is None:
+        assert found == {}
+        return
+    assert any(expected in str(fault) for fault in found[name].faults), found[name].faults
