@@ -76,5 +76,8 @@ def _unlocked(place: Path, folder: str) -> list[os.DirEntry[str]]:
 
 
 def _free(place: Path) -> int:
-    found = os.statvfs(place)
+    try:
+        found = os.statvfs(place)
+    except OSError:  # an unconfined agent may have taken its own workspace away
+        return LEAST_FREE
     return found.f_bavail * found.f_frsize
