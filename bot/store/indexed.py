@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -190,3 +190,17 @@ def purge(db: Session, before: datetime) -> int:
     stale = select(IndexState.repository_id).where(col(IndexState.begun_at) < before)
     change(db, sa.delete(IndexedItems).where(col(IndexedItems.repository_id).in_(stale)))
     return change(db, sa.delete(IndexState).where(col(IndexState.begun_at) < before))
+
+
+def names_of(db: Session, repository_id: int, most: int = 500) -> dict[str, list[str]]:
+    """Labels, milestones and authors of a repository's newest indexed items, the most frequent first."""
+    counts: dict[str, Counter[str]] = {"label": Counter(), "milestone": Counter(), "author": Counter()}
+    wanted = select(IndexedItems.row).where(IndexedItems.repository_id == repository_id)
+    for row in db.exec(wanted.order_by(col(IndexedItems.number).desc()).limit(most)):
+        counts["label"].update(
+            label if isinstance(label, str) else str(label.get("name", ""))
+            for label in row.get("labels") or ()
+        )
+        counts["milestone"].update([(row.get("milestone") or {}).get("title") or ""])
+        counts["author"].update([(row.get("user") or {}).get("login") or ""])
+    return {kind: [name for name, _ in found.most_common(100) if name] for kind, found in counts.items()}

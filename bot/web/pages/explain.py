@@ -12,8 +12,9 @@ import filters
 from bot.flow.selection import why_not
 from bot.model.item import Item
 from bot.ports import Refusal
-from bot.store import views
 from bot.store.candidates import candidates_of
+from bot.store.history import Seen as SeenByJob
+from bot.store.history import history
 from bot.web import look
 from bot.web.auth import Context
 from bot.web.context import WebContext
@@ -31,7 +32,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 class Told:
     """What one job would do with the item now: its terms, and why not, if not."""
 
-    seen: views.Seen
+    seen: SeenByJob
     terms: tuple[Any, ...] = ()
     now: str = ""
     picked: bool | None = None
@@ -53,10 +54,10 @@ async def ask(
 async def explain(request: Request, context: Context, repository: Seen, number: Number) -> Response:
     """Explain one item, by every job."""
     reader_of(request)
-    history = await context.database.read(views.history, repository.id, number)
+    known = await context.database.read(history, repository.id, number)
     item, fault = await _item(context, repository, number)
     told = [
-        await _told(context, repository.id, seen, item) for seen in history if seen.job.spec.get("target", "issues") in ("issues", "prs")
+        await _told(context, repository.id, seen, item) for seen in known if seen.job.spec.get("target", "issues") in ("issues", "prs")
     ]  # fmt: skip
     values = {"number": number, "wrong": False, "told": told, "item": item, "fault": fault}
     return await page(
@@ -71,7 +72,7 @@ async def _item(context: WebContext, repository: Seen, number: int) -> tuple[Ite
     return (None, found.words) if isinstance(found, Refusal) else (found, "")
 
 
-async def _told(context: WebContext, repository_id: int, seen: views.Seen, item: Item | None) -> Told:
+async def _told(context: WebContext, repository_id: int, seen: SeenByJob, item: Item | None) -> Told:
     spec = spec_of(seen.job)
     if item is None or spec is None or seen.job.archived_at is not None:
         return Told(seen)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from bot.store import views
+from bot.store import pulse as pulses
 from bot.web.auth import Context, Openly, SignedInViewer
 from bot.web.pages.overview import overview_of, visible_ids
 from bot.web.pages.places import Mark, mark_of
@@ -66,7 +66,7 @@ async def live(
         return Response(status_code=204)  # nothing will ever change; the browser asks no more
 
     async def pulse() -> Any:
-        return await context.database.read(views.pulse, ids)
+        return await context.database.read(pulses.pulse, ids)
 
     async def parts() -> Mapping[str, str]:
         values = await overview_of(context.database, ids, context)

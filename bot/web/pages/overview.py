@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from bot.model.run import Repository
 from bot.ports import Viewer
+from bot.store import pulse as pulses
 from bot.store import views
 from bot.store import words as facts
 from bot.store.database import Database
@@ -55,7 +56,7 @@ async def overview_page(
 ) -> Response:  # fmt: skip
     """The overview of all repositories."""
     ids = visible_ids(viewer, visible)
-    mark = mark_of(await context.database.read(views.pulse, ids))
+    mark = mark_of(await context.database.read(pulses.pulse, ids))
     values = await overview_of(context.database, ids, context)
     rows = values["overview"].rows
     wanted = [row for row in rows if q.strip().lower() in row.repository.full_name.lower()]

@@ -16,7 +16,7 @@ from bot.model.item import Item
 from bot.model.job import JobSpec
 from bot.model.run import Job, Repository, Run, RunStatus, Session, SessionStatus, TriggerKind
 from bot.ports import Gathered, Seat
-from bot.store import jobs, views
+from bot.store import indexed, jobs
 from bot.web import look
 from bot.web.auth import Context, SignedInViewer, at_repository
 from bot.web.context import WebContext
@@ -205,7 +205,7 @@ async def complete(
     context: Context, repository: Seen, q: Annotated[str, Query(max_length=20_000)] = "", at: Annotated[int, Query(ge=0, le=20_000)] = 0
 ) -> Response:  # fmt: skip
     """What may stand at the cursor of the filter, with the repository's own names."""
-    names = await context.database.read(views.names_of, repository.id)
+    names = await context.database.read(indexed.names_of, repository.id)
     offered = filters.complete(q, at, names)[:20]
     return JSONResponse(
         [{"start": one.start, "end": one.end, "text": one.text, "help": one.help} for one in offered]

@@ -11,7 +11,8 @@ from fastapi.responses import Response
 
 from bot.model.job import JobSpec
 from bot.model.run import Job, Repository, Run
-from bot.store import jobs, runs, views
+from bot.store import jobs, runs, service, views
+from bot.store import pulse as pulses
 from bot.store.database import Db
 from bot.web.auth import Context, SignedInViewer, at_repository
 from bot.web.pages.jobwords import spec_of
@@ -51,10 +52,10 @@ def cards(db: Db, repository_id: int, job_id: int | None = None) -> list[Card]:
 async def repository_page(request: Request, context: Context, repository: Open) -> Response:
     """The jobs of a repository."""
     values = {
-        "mark": mark_of(await context.database.read(views.pulse, [repository.id])),
+        "mark": mark_of(await context.database.read(pulses.pulse, [repository.id])),
         "cards": await context.database.read(cards, repository.id),
         "gone": (await context.database.read(jobs.jobs_of, repository.id, archived=True))[:10],
-        "faults": await context.database.read(views.file_faults, repository.id),
+        "faults": await context.database.read(service.file_faults, repository.id),
     }
     return await page(request, "repository.html", values, repository=repository)
 
@@ -66,7 +67,7 @@ async def repository_live(
     """The cards of jobs to which something happens."""
 
     async def pulse() -> Any:
-        return await context.database.read(views.pulse, [repository.id])
+        return await context.database.read(pulses.pulse, [repository.id])
 
     async def parts() -> Mapping[str, str]:
         return {

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from bot.model.run import Repository
-from bot.store import effects, runs, sessions, views
+from bot.store import effects, runs, sessions
+from bot.store import pulse as pulses
 from bot.store.database import Db
 from bot.web.api.doors import Id, SeenRun, at_run
 from bot.web.auth import Context, SignedInViewer
@@ -42,7 +43,7 @@ async def run_page(request: Request, context: Context, owner: str, repo: str, se
     run, repository = seen.told.run, seen.told.repository
     if not same_place(repository, owner, repo):
         return RedirectResponse(run_url(repository, run.id), 303)
-    mark = mark_of(await context.database.read(views.pulse, [repository.id], run.id))
+    mark = mark_of(await context.database.read(pulses.pulse, [repository.id], run.id))
     values = await context.database.read(run_values, run.id)
     job = values["job"]
     crumbs = ((job.name, f"/{repository.full_name}/jobs/{job.name}"), (f"#{run.id}", ""))
@@ -72,7 +73,7 @@ async def run_live(
     state = seen.told.run.status
 
     async def pulse() -> Any:
-        return await context.database.read(views.pulse, [seen.told.repository.id], run_id)
+        return await context.database.read(pulses.pulse, [seen.told.repository.id], run_id)
 
     async def parts() -> Mapping[str, str]:
         nonlocal state

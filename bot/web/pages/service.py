@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from bot.store import executors, views
+from bot.store import executors, service
 from bot.store import words as facts
+from bot.store.views import Ids
 from bot.web.auth import Context, SignedInViewer, Visible
 from bot.web.context import WebContext
 from bot.web.pages.language import gettext as _
@@ -68,7 +69,7 @@ async def installations_page(
     may_see = {repository.id for repository in visible}
     every = viewer.operator or viewer.kind == "local"
     found: list[Any] = []
-    for one in await context.database.read(views.installations):
+    for one in await context.database.read(service.installations):
         seen = tuple(place for place in one.repositories if every or place[0].id in may_see)
         if seen or every:
             found.append((one, seen))
@@ -81,9 +82,9 @@ async def installations_page(
     return await page(request, "installations.html", values)
 
 
-async def _audit(context: WebContext, ids: views.Ids, before: int | None, actor: str, action: str) -> dict[str, Any]:  # fmt: skip
+async def _audit(context: WebContext, ids: Ids, before: int | None, actor: str, action: str) -> dict[str, Any]:  # fmt: skip
     entries = await context.database.read(
-        views.audit_log, ids, limit=ON_A_PAGE, before=before, actor=actor or None, action=action or None
+        service.audit_log, ids, limit=ON_A_PAGE, before=before, actor=actor or None, action=action or None
     )
     return {"entries": entries, "actor": actor, "action": action, "more": len(entries) == ON_A_PAGE}
 
