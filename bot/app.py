@@ -211,10 +211,13 @@ def build(
 
 
 def _kept(settings: Settings) -> Kept:
+    told = settings.retention
     return Kept(
-        timedelta(days=settings.retention_runs_days), settings.retention_runs_last,
-        timedelta(days=settings.retention_transcripts_days), timedelta(days=settings.retention_audit_days),
-    )  # fmt: skip
+        timedelta(days=told.runs_days),
+        told.runs_last,
+        timedelta(days=told.transcripts_days),
+        timedelta(days=told.audit_days),
+    )
 
 
 def _clone_url(settings: Settings) -> Any:

@@ -29,6 +29,16 @@ class HttpHost(BaseModel):
     """Whether the host may have a private address; link-local ones and metadata services stay closed."""
 
 
+class Retention(BaseModel):
+    """How long things are kept, in days; of each job's runs at least the last `runs_last`, whatever their age."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    runs_days: int = Field(90, ge=1)
+    runs_last: int = Field(20, ge=1)
+    transcripts_days: int = Field(30, ge=1)
+    audit_days: int = Field(365, ge=1)
+
+
 class Settings(BaseSettings):
     """Read from `ROUNDSMAN_*` and `.env`; values given to the constructor win."""
 
@@ -138,10 +148,11 @@ class Settings(BaseSettings):
         {}, description="Named databases for `database` contexts, read-only URLs"
     )
     mcp_servers: dict[str, dict[str, Any]] = Field({}, description="MCP servers jobs may pick by name")
-    retention_runs_days: int = Field(90, ge=1, description="Days a run is kept")
-    retention_runs_last: int = Field(20, ge=1, description="Runs of a job kept whatever their age")
-    retention_transcripts_days: int = Field(30, ge=1, description="Days a transcript is kept")
-    retention_audit_days: int = Field(365, ge=1, description="Days an entry of the audit log is kept")
+    retention: Retention = Field(
+        Retention(),
+        description="How long things are kept, JSON: `runs_days` (90) and at least `runs_last` (20) of a job, `transcripts_days` (30), "
+        "`audit_days` (365)",
+    )
     minimum_period: int = Field(
         60, ge=1, description="Shortest allowed time between scheduled fires, seconds"
     )
@@ -253,7 +264,10 @@ def load(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["ROUNDSMAN", *(str(part).upper() for part in first["loc"][:1])])
-        raise SettingsError(f"{name}: {first['msg']}; correct it in the environment or .env") from error
+        inside = ".".join(str(part) for part in first["loc"][1:])
+        said = "a key that is not known" if first["type"] == "extra_forbidden" else first["msg"]
+        where = f"{name} {inside}" if inside else name
+        raise SettingsError(f"{where}: {said}; correct it in the environment or .env") from error
     except Exception as error:  # pydantic-settings raises its own kind where JSON cannot be read
         raise SettingsError(
             f"{error}; lists and tables are written as JSON in the environment or .env"

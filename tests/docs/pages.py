@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 import commands.docs
@@ -31,7 +31,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Limits": ("max_", "ceilings", "minimum_period", "api_rate", "session_hours", "grace_seconds", "poll_"),
     "Context for prompts": ("http_", "linear_", "database_contexts"),
     "Word and watch": ("notify", "quiet_", "webhooks_", "log_", "otlp_"),
-    "Keeping": ("retention_",),
+    "Keeping": ("retention",),
 }  # fmt: skip
 """Headings of the settings page, each with the beginnings of its settings' names; the longest beginning wins."""
 
@@ -91,7 +91,7 @@ def _setting(name: str, field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     shown = (
         ""
-        if default in (None, [], {}, "")
+        if default in (None, [], {}, "") or isinstance(default, BaseModel)
         else f"`{str(default).lower() if isinstance(default, bool) else default}`"
     )
     return f"| `ROUNDSMAN_{name.upper()}` | {_kind(field.annotation)} | {shown} | {_cell(field.description or '')} |".replace(
@@ -107,7 +107,7 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{each}`" for each in inner)
     if origin is list:
         return "JSON list"
-    if origin is dict:
+    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "JSON table"
     words = {
         str: "text",
