@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from bot.engine import plain
 from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator
 from bot.engine.dashboard import DashboardIssue
@@ -41,8 +42,11 @@ from bot.store.deliveries import Kept
 _log = logging.getLogger("roundsman.intake")
 AT_ONCE = 8
 MOST = 200
+GATHER = 0.05
+"""Seconds; those that come so close together are looked at together."""
+SHARE = 3.0
+"""Taking up work rests so many times as long as it took: acknowledging comes first."""
 TRIES = 6
-JUDGED = frozenset({"pull_request.opened", "pull_request.synchronize", "pull_request.reopened"})
 STRANGER = "we do not look after it"
 
 
@@ -64,6 +68,7 @@ class Intake:
     def __post_init__(self) -> None:
         self._wake = asyncio.Event()
         self._fresh = True
+        self._concluded = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[int, str] = {}
         self._writing, self._taking = asyncio.Lock(), asyncio.Lock()
@@ -76,9 +81,17 @@ class Intake:
         """Wait for a nudge or the next look, then begin what waits; for a loop that never ends."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), self.poll)
+            await asyncio.sleep(GATHER)
         self._wake.clear()
-        await self.begin()
-        await self.commander.conclude()
+        looked = loop_time()
+        taken = await self.begin()
+        if looked - self._concluded >= self.poll:
+            self._concluded = looked
+            await self.commander.conclude()
+        if taken:
+            await asyncio.sleep(SHARE * (loop_time() - looked))
+            if taken == MOST:
+                self._wake.set()
 
     async def begin(self) -> int:
         """Take what waits and begin to work on it; gives how many deliveries were taken."""
@@ -91,7 +104,7 @@ class Intake:
         if self._fresh:  # what an earlier life of this name held and did not handle is ours again
             await self.database.write(deliveries.release, [self.executor])
             self._fresh = False
-        if len(self._tasks) >= AT_ONCE or not await self.database.read(deliveries.waiting):
+        if len(self._tasks) >= AT_ONCE or not await self.database.read(deliveries.any_waiting):
             return 0
         taken = await self.database.write(deliveries.claim, self.executor, MOST)
         groups: dict[str, list[Kept]] = {}
@@ -369,7 +382,7 @@ class Intake:
             said += await self.database.write(
                 _fire, repository, told, number, me, kept.guid, self.clock.now()
             )
-        if isinstance(told, ItemEvent) and told.event in JUDGED:
+        if isinstance(told, ItemEvent) and told.event in plain.JUDGED:
             judged = await self.configurator.judge(repository, told.number)
             if isinstance(judged, Refusal) and judged.kind == "busy":
                 return judged
@@ -421,3 +434,8 @@ def _leave(db: Db, places: Sequence[Place], installation: int, now: datetime) ->
     known = [installations.found(db, place) for place in places]
     mine = [each for each in known if each is not None and each.installation_id in (None, installation)]
     return installations.leave(db, mine, now)
+
+
+def loop_time() -> float:
+    """Seconds of the running loop: how long work takes, not what time it is."""
+    return asyncio.get_running_loop().time()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.engine import plain
 from bot.engine.bounds import judge_anew
 from bot.engine.credentials import known_credentials
 from bot.engine.intake import Intake
@@ -115,7 +116,7 @@ class Reconciler:
             asked = await self.client.as_app("POST", f"{path}/attempts")
             return asked if isinstance(asked, Refusal) else None
         read = deliver(str(row.get("guid")), str(row.get("event")), body)
-        await self.database.write(deliveries.record, [read], self.clock.now())
+        await self.database.write(deliveries.record, [read], self.clock.now(), plain.settled)
         return None
 
     async def state(self) -> None:

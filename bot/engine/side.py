@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.engine import plain
 from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator, surroundings
 from bot.engine.dashboard import DashboardIssue
@@ -68,7 +69,7 @@ def attach(
     worker.chores["reconcile"] = (RECONCILE_EVERY, reconciler.look)
     worker.chores["reactions"] = (LISTEN_EVERY, Listener(database, clock, client).look)
     return GitHubSide(
-        intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake), file
+        intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake, plain.settled), file
     )
 
 

@@ -48,8 +48,8 @@ def known(event: str) -> bool:
 def part(body: Any, *path: str) -> Mapping[str, Any]:
     """The object at a path, empty where there is none."""
     for name in path:
-        body = body.get(name) if isinstance(body, Mapping) else None
-    return body if isinstance(body, Mapping) else {}
+        body = body.get(name) if isinstance(body, dict) else None
+    return body if isinstance(body, dict) else {}
 
 
 def text(body: Any, *path: str) -> str:
@@ -60,7 +60,8 @@ def text(body: Any, *path: str) -> str:
 
 def clean(found: str) -> str:
     """Text every database takes: no NUL, no half of a surrogate pair, not endless."""
-    return found[:MOST_TEXT].replace("\0", "").encode("utf-8", "replace").decode()
+    found = found[:MOST_TEXT].replace("\0", "")
+    return found if found.isascii() else found.encode("utf-8", "replace").decode()
 
 
 def number(body: Any, *path: str) -> int | None:
@@ -72,7 +73,7 @@ def number(body: Any, *path: str) -> int | None:
 def rows(body: Any, *path: str) -> list[Mapping[str, Any]]:
     """The objects of the list at a path."""
     found = part(body, *path[:-1]).get(path[-1])
-    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
 def _must(found: Any, name: str) -> Any:

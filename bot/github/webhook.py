@@ -5,7 +5,6 @@ Source: https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliv
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
@@ -33,7 +32,7 @@ class Rejected:
 
 def sign(secret: str, body: bytes) -> str:
     """The signature of a body, as in `X-Hub-Signature-256`."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
 
 
 def genuine(secrets: Sequence[str], body: bytes, signature: str) -> bool:

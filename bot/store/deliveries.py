@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,11 @@ from bot.store.tables import Deliveries
 
 LOCK_DELIVERIES = 0x64656C69  # "deli"
 _HAPPENINGS: TypeAdapter[tuple[Happening, ...]] = TypeAdapter(tuple[Happening, ...])
+_HANDLED = (
+    sa.update(Deliveries.__table__)  # type: ignore[attr-defined]
+    .where(col(Deliveries.seq) == sa.bindparam("its_seq"), col(Deliveries.handled_at).is_(None))
+    .values(handled_at=sa.bindparam("at"), outcome=sa.bindparam("its_outcome"), body=sa.null())
+)
 
 
 class Kept(Frozen):
@@ -35,20 +40,31 @@ class Kept(Frozen):
     happenings: tuple[Happening, ...] = ()
 
 
-def record(db: Session, arrived: Sequence[Delivery], now: datetime) -> set[str]:
-    """Keep deliveries; gives the ids of those that are new. One that is ignored is kept as handled."""
-    rows = {delivery.guid: _row(delivery, now) for delivery in arrived}
+Settle = Callable[[Session, Sequence[Delivery], datetime], Mapping[str, str]]
+"""Tells which deliveries ask for nothing, in what words, by their ids."""
+
+
+def record(
+    db: Session, arrived: Sequence[Delivery], now: datetime, settle: Settle | None = None
+) -> dict[str, bool]:
+    """Keep deliveries; gives the ids of those that are new, and whether each waits to be worked on.
+
+    One that is ignored, or that `settle` has an end for, is kept as handled.
+    """
+    ends = {each.guid: f"ignored: {each.ignored}" for each in arrived if each.ignored}
+    if settle is not None:
+        ends |= settle(db, [each for each in arrived if not each.ignored], now)
+    rows = {delivery.guid: _row(delivery, now, ends.get(delivery.guid)) for delivery in arrived}
     new = insert_new(db, Deliveries, list(rows.values()), Deliveries.guid)
-    return {str(row[0]) for row in new}
+    return {str(row[0]): row[0] not in ends for row in new}
 
 
-def _row(delivery: Delivery, now: datetime) -> dict[str, Any]:
-    ignored = delivery.ignored
-    body = None if ignored else {"happenings": _HAPPENINGS.dump_python(delivery.happenings, mode="json")}
+def _row(delivery: Delivery, now: datetime, end: str | None) -> dict[str, Any]:
+    body = None if end else {"happenings": _HAPPENINGS.dump_python(delivery.happenings, mode="json")}
     return {
         "guid": delivery.guid, "event": delivery.event, "action": delivery.action, "installation_id": delivery.installation,
         "repository": delivery.repository, "subject": delivery.subject, "body": body, "received_at": now, "executor": None,
-        "handled_at": now if ignored else None, "outcome": f"ignored: {ignored}" if ignored else None,
+        "handled_at": now if end else None, "outcome": end[:2000] if end else None,
     }  # fmt: skip
 
 
@@ -56,42 +72,37 @@ def claim(db: Session, executor: str, limit: int) -> list[Kept]:
     """Take waiting deliveries, oldest first; none whose subject another process still works on."""
     one_at_a_time(db, LOCK_DELIVERIES)
     other = sa.orm.aliased(Deliveries)
-    at_work = sa.exists().where(
-        col(other.handled_at).is_(None), col(other.executor).is_not(None), col(other.subject) == col(Deliveries.subject)
-    )  # fmt: skip
+    at_work = select(other.subject).where(
+        col(other.handled_at).is_(None), col(other.executor).is_not(None), col(other.subject).is_not(None)
+    )
+    free = sa.or_(col(Deliveries.subject).is_(None), col(Deliveries.subject).not_in(at_work))
     wanted = (
-        select(Deliveries)
-        .where(col(Deliveries.handled_at).is_(None), col(Deliveries.executor).is_(None), sa.not_(at_work))
+        select(*(getattr(Deliveries, name) for name in (*Kept.model_fields, "body") if name != "happenings"))
+        .where(col(Deliveries.handled_at).is_(None), col(Deliveries.executor).is_(None), free)
         .order_by(col(Deliveries.seq))
         .limit(limit)
     )
-    found = [_kept(row) for row in db.exec(wanted)]
+    found = [_kept(row._asdict()) for row in db.execute(wanted)]
     if found:
         taken = [delivery.seq for delivery in found]
         change(db, sa.update(Deliveries).where(col(Deliveries.seq).in_(taken)).values(executor=executor))
     return found
 
 
-def _kept(row: Deliveries) -> Kept:
-    held = (row.body or {}).get("happenings") or ()
-    return Kept.model_validate(row).model_copy(update={"happenings": _HAPPENINGS.validate_python(held)})
+def _kept(row: dict[str, Any]) -> Kept:
+    return Kept.model_validate(row | (row.pop("body") or {}))
 
 
 def handled(db: Session, seq: int, outcome: str, now: datetime) -> None:
     """Write down what became of a delivery; its contents are no longer needed."""
-    values = {"handled_at": now, "outcome": outcome[:2000], "body": None}
-    change(
-        db,
-        sa.update(Deliveries)
-        .where(col(Deliveries.seq) == seq, col(Deliveries.handled_at).is_(None))
-        .values(**values),
-    )
+    all_handled(db, {seq: outcome}, now)
 
 
 def all_handled(db: Session, outcomes: Mapping[int, str], now: datetime) -> None:
     """Write down what became of several, together."""
-    for seq, outcome in outcomes.items():
-        handled(db, seq, outcome, now)
+    rows = [{"its_seq": seq, "its_outcome": outcome[:2000]} for seq, outcome in outcomes.items()]
+    if rows:
+        db.connection().execute(_HANDLED, [row | {"at": now} for row in rows])
 
 
 def release(db: Session, executors: Collection[str]) -> int:
@@ -120,6 +131,14 @@ def known(db: Session, guids: Collection[str]) -> set[str]:
         rows = db.exec(select(Deliveries.guid).where(col(Deliveries.guid).in_(every[start : start + 900])))
         found |= set(rows)
     return found
+
+
+def any_waiting(db: Session) -> bool:
+    """Whether there is one nobody has taken."""
+    free = select(Deliveries.seq).where(
+        col(Deliveries.handled_at).is_(None), col(Deliveries.executor).is_(None)
+    )
+    return db.exec(free.limit(1)).first() is not None
 
 
 def waiting(db: Session) -> int:

@@ -167,6 +167,28 @@ def found(db: Session, place: Place) -> Repository | None:
     return Repository.model_validate(row) if row else None
 
 
+_FOUND = (
+    sa.select(Repositories.id, Jobs.spec)  # type: ignore[call-overload]
+    .join(
+        Jobs,
+        sa.and_(col(Jobs.repository_id) == Repositories.id, col(Jobs.archived_at).is_(None)),
+        isouter=True,
+    )
+    .where(col(Repositories.archived_at).is_(None))
+)
+_BY_ID = _FOUND.where(Repositories.github_id == sa.bindparam("told"))
+_BY_NAME = _FOUND.where(Repositories.full_name == sa.bindparam("told"))
+
+
+def triggers_of(db: Session, place: Place) -> tuple[int, list[Any]] | None:
+    """A payload's living repository, and what fires its living jobs, as it is stored; one look, for every delivery."""
+    rows: Sequence[Any] = ()
+    if place.github_id is not None:
+        rows = db.connection().execute(_BY_ID, {"told": place.github_id}).all()
+    rows = rows or db.connection().execute(_BY_NAME, {"told": place.full_name.lower()}).all()
+    return (int(rows[0][0]), [spec.get("on") for _, spec in rows if spec]) if rows else None
+
+
 def moved(
     db: Session, repository: Repository, place: Place, installation_id: int | None, now: datetime
 ) -> Repository:

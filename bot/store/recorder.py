@@ -11,15 +11,24 @@ from bot.store import deliveries
 from bot.store.database import Database
 
 MOST = 100
+GATHER = 0.002
+"""Seconds; what comes so shortly after the first goes into the same commit."""
 
 
 class Recorder:
-    """Keeps deliveries. `woken` is called after each commit, so that this process's worker looks at once."""
+    """Keeps deliveries. `woken` is called after a commit that leaves work, so that this process's worker looks at once.
 
-    def __init__(self, database: Database, clock: Clock, woken: Callable[[], None] | None = None) -> None:
+    What asks for nothing, by `settle`, is kept as handled: it is looked at once for the whole group, and never again.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, woken: Callable[[], None] | None = None,
+        settle: deliveries.Settle | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._clock = clock
         self._woken = woken
+        self._settle = settle
         self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -33,11 +42,12 @@ class Recorder:
 
     async def _write(self) -> None:
         """Commit what waits; what comes during a commit goes into the next, so a slow disk makes larger groups."""
+        await asyncio.sleep(GATHER)
         while self._waiting:
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
                 new = await self._database.write(
-                    deliveries.record, [delivery for delivery, _ in group], self._clock.now()
+                    deliveries.record, [delivery for delivery, _ in group], self._clock.now(), self._settle
                 )
             except Exception as fault:
                 if len(group) > 1:  # one that cannot be kept must not take the others with it
@@ -45,12 +55,12 @@ class Recorder:
                 elif not group[0][1].done():
                     group[0][1].set_exception(fault)
                 continue
+            if self._woken is not None and any(new.values()):
+                self._woken()
             for delivery, future in group:
                 if not future.done():
                     future.set_result(delivery.guid in new)
-                new.discard(delivery.guid)
-            if self._woken is not None:
-                self._woken()
+                new.pop(delivery.guid, None)
 
     async def _alone(self, delivery: Delivery, future: asyncio.Future[bool]) -> None:
         try:

@@ -365,6 +365,13 @@ class Deliveries(SQLModel, table=True):
             sqlite_where=sa.text("handled_at IS NULL"),
             postgresql_where=sa.text("handled_at IS NULL"),
         ),
+        sa.Index(
+            "ix_deliveries_held",
+            "executor",
+            "subject",
+            sqlite_where=sa.text("handled_at IS NULL AND executor IS NOT NULL"),
+            postgresql_where=sa.text("handled_at IS NULL AND executor IS NOT NULL"),
+        ),
     )
     seq: int | None = Field(default=None, primary_key=True)
     guid: str = Field(unique=True)

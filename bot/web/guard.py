@@ -44,11 +44,11 @@ def allowed_hosts(settings: Settings) -> frozenset[str] | None:
     if settings.local:
         return frozenset(LOOPBACK)
     if settings.public_url:
-        return frozenset({_host(urlsplit(settings.public_url).netloc), *LOOPBACK})
+        return frozenset({host_of(urlsplit(settings.public_url).netloc), *LOOPBACK})
     return None
 
 
-def _host(netloc: str) -> str:
+def host_of(netloc: str) -> str:
     """A host header without its port, in lower case."""
     host = netloc.strip().lower()
     if host.startswith("["):
@@ -73,7 +73,7 @@ class Guard:
         if (
             self.hosts is not None
             and path not in UNCHECKED
-            and _host(headers.get("host", "")) not in self.hosts
+            and host_of(headers.get("host", "")) not in self.hosts
         ):
             await _refuse(421, "this service has another name; use the address it was set up with")(
                 scope, receive, self._dressed(send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
@@ -104,12 +105,17 @@ def answer(request: Request, problem: Problem) -> Response:
     if page is not None and wants_page(request):
         response = page(request, problem)
     else:
-        document = problem.document().model_dump(exclude_none=True)
-        document = {key: value for key, value in document.items() if value or key in ("title", "status")}
-        document["detail"] = printable(problem.detail)
-        response = JSONResponse(document, problem.status, media_type=MEDIA)
+        response = Response(written(problem), problem.status, media_type=MEDIA)
     response.headers.update(problem.headers)
     return response
+
+
+def written(problem: Problem) -> bytes:
+    """The problem document as it is sent."""
+    document = problem.document().model_dump(exclude_none=True)
+    document = {key: value for key, value in document.items() if value or key in ("title", "status")}
+    document["detail"] = printable(problem.detail)
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def wants_page(request: Request) -> bool:

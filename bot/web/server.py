@@ -7,6 +7,7 @@ import importlib.util
 import pkgutil
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.types import Receive, Scope, Send
 
 import bot
 from bot.settings import SettingsError
@@ -15,10 +16,24 @@ from bot.web.auth import no_forgery
 from bot.web.context import WebContext
 from bot.web.cookies import Cookies
 from bot.web.guard import LOOPBACK, Guard
+from bot.web.hooks import Door
 from bot.web.rate import Rates
 from bot.web.roles import Roles
 
 __all__ = ["WebContext", "create_app"]
+
+
+class _Web(FastAPI):
+    """FastAPI behind the webhook's door: an acknowledgement waits for no layer but its own."""
+
+    door: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the door take what is its own."""
+        if self.door.is_for(scope):
+            await self.door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(context: WebContext) -> FastAPI:
@@ -28,7 +43,7 @@ def create_app(context: WebContext) -> FastAPI:
         raise SettingsError(
             f"ROUNDSMAN_LOCAL lets everybody in, so it listens on loopback only, not on {settings.host}; unset one of them"
         )
-    app = FastAPI(
+    app = _Web(
         title="Roundsman", version=bot.__version__, description="Makes the rounds of your repositories.",
         docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", dependencies=[Depends(no_forgery)],
         redirect_slashes=False,
@@ -38,8 +53,8 @@ def create_app(context: WebContext) -> FastAPI:
     app.state.rates = Rates(settings.api_rate)
     app.state.roles = Roles(context.identity) if context.identity else None
     app.add_middleware(Guard, settings=settings)
+    app.door = Door(context)
     problems.install(app)
-    # The webhook comes first: it is asked most, and routes are tried in turn.
     for router in (*_doors(), signin.router, *api.routers(), metrics.router, *_pages()):
         app.include_router(router)
     _pages_install(app)
@@ -47,8 +62,8 @@ def create_app(context: WebContext) -> FastAPI:
 
 
 def _doors() -> list[APIRouter]:
-    """The webhook's door and the set-up wizard."""
-    return [router for name in ("hooks", "setup") if (router := _router(f"bot.web.{name}"))]
+    """The set-up wizard."""
+    return [router for name in ("setup",) if (router := _router(f"bot.web.{name}"))]
 
 
 def _pages() -> list[APIRouter]:

@@ -14,11 +14,12 @@ from rich.table import Table
 class Row:
     """One measure: ours beside a reference from the same run, their ratio, and the bar it is held to.
 
-    `ratio` is ours over the reference; `held` is None for a row that is shown for comparison only.
+    `ratio` is ours over the reference; `held` is None for a row that is shown for comparison only. A measure that broke
+    has no number of ours, and its note says why.
     """
 
     name: str
-    ours: float
+    ours: float | None
     reference: float | None
     reference_name: str
     ratio: float | None
@@ -26,6 +27,12 @@ class Row:
     held: bool | None
     unit: str
     note: str = ""
+
+
+def broken(name: str, fault: BaseException) -> Row:
+    """A row for a module that could not measure: the reason in one line."""
+    words = " ".join(str(fault).split())[:300]
+    return Row(name, None, None, "", None, "measured", False, "", f"failed: {type(fault).__name__}: {words}")
 
 
 def as_json(rows: Iterable[Row]) -> str:
@@ -42,5 +49,6 @@ def show(rows: Iterable[Row]) -> None:
         reference = "" if row.reference is None else f"{row.reference:.4g} {row.unit} ({row.reference_name})"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         held = {True: "yes", False: "NO", None: ""}[row.held]
-        table.add_row(row.name, f"{row.ours:.4g} {row.unit}", reference, ratio, row.bar, held, row.note)
+        ours = "" if row.ours is None else f"{row.ours:.4g} {row.unit}"
+        table.add_row(row.name, ours, reference, ratio, row.bar, held, row.note)
     Console(width=160).print(table)

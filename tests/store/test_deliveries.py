@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.model.happening import Actor, Delivery, ItemEvent, Place
@@ -29,7 +30,7 @@ def test_the_same_delivery_is_kept_once(database: Database) -> None:
     """Ten times the same id is one delivery."""
     for attempt in range(10):
         new = database.write_now(deliveries.record, [delivery("guid-1"), delivery("guid-1")], NOON)
-        assert new == ({"guid-1"} if attempt == 0 else set())
+        assert new == ({"guid-1": True} if attempt == 0 else {})
     assert database.read_now(deliveries.waiting) == 1
     assert database.read_now(deliveries.known, ["guid-1", "guid-2"]) == {"guid-1"}
 
@@ -40,6 +41,19 @@ def test_an_ignored_delivery_is_kept_as_handled(database: Database) -> None:
     assert database.read_now(deliveries.waiting) == 0
     (kept,) = database.read_now(deliveries.latest)
     assert kept.outcome == "ignored: we do not listen to star"
+
+
+def test_what_asks_for_nothing_is_kept_as_handled(database: Database) -> None:
+    """One look decides about the whole group; the others wait."""
+
+    def settle(_db: object, group: Sequence[Delivery], _now: datetime) -> dict[str, str]:
+        return {group[0].guid: f"no job listens, of {len(group)}"}
+
+    group = [delivery("guid-1"), delivery("guid-2", 2), delivery("guid-3", ignored="a star")]
+    new = database.write_now(deliveries.record, group, NOON, settle)
+    assert new == {"guid-1": False, "guid-2": True, "guid-3": False}
+    assert [kept.guid for kept in database.write_now(deliveries.claim, "one", 10)] == ["guid-2"]
+    assert {kept.outcome for kept in database.read_now(deliveries.latest)} == {"no job listens, of 2", "ignored: a star", None}  # fmt: skip
 
 
 def test_deliveries_of_one_subject_are_worked_on_in_order_by_one_process(database: Database) -> None:

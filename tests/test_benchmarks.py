@@ -1,0 +1,36 @@
+"""The table of benchmarks: one that breaks is a row, not the end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.benchmarks import __main__ as bench
+from tests.benchmarks.table import Row, as_json
+
+
+def test_a_measure_that_breaks_is_a_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its reason in one line; the others go on, and the exit code tells."""
+    import tests.benchmarks.filters as one
+    import tests.benchmarks.growth as other
+
+    def breaks() -> list[Row]:
+        raise OSError("no such\ndisk")
+
+    held = Row("a", 1.0, 2.0, "theirs", 0.5, "less", True, "ms")
+    monkeypatch.setattr(one, "rows", breaks)
+    monkeypatch.setattr(other, "rows", lambda: [held])
+    assert bench.main(["filters", "growth", "--json"]) == 1
+    broken, fine = json.loads(capsys.readouterr().out)
+    assert (broken["ours"], broken["held"], broken["note"]) == (None, False, "failed: OSError: no such disk")
+    assert fine == json.loads(as_json([held]))[0]
+    assert bench.main(["growth"]) == 0
+
+
+def test_a_name_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With those there are."""
+    assert bench.main(["webhoook"]) == 2
+    assert "webhook" in capsys.readouterr().err
