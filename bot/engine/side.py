@@ -69,7 +69,12 @@ def attach(
     worker.chores["reconcile"] = (RECONCILE_EVERY, reconciler.look)
     worker.chores["reactions"] = (LISTEN_EVERY, Listener(database, clock, client).look)
     return GitHubSide(
-        intake, configurator, commander, reconciler, Recorder(database, clock, intake.wake, plain.settled), file
+        intake,
+        configurator,
+        commander,
+        reconciler,
+        Recorder(database, clock, intake.wake, plain.settled),
+        file,
     )
 
 
