@@ -212,3 +212,11 @@ async def test_nobody_else_can_write_the_notice(house: House) -> None:
         page = (await ada.get("/")).text
         assert "You have won" not in page
         assert "/stop-all" not in page
+
+
+async def test_what_is_left_of_githubs_allowance_is_shown_to_operators(lived: House) -> None:
+    """By account and resource, as GitHub said last; it is nobody else's business."""
+    lived.context.parts["quotas"] = lambda: {("installation:7", "core"): (5000, 4321)}
+    olga, ada = await lived.person("olga", "none"), await lived.person("ada", "maintain")
+    assert "4321 of 5000 requests left" in (await olga.get("/installations")).text
+    assert "4321" not in (await ada.get("/installations")).text

@@ -77,9 +77,17 @@ async def installations_page(
     fresh = [one for one in alive if one["seen_at"] >= context.now() - timedelta(minutes=1)]
     values = {
         "tab": "installations", "installations": found, "checks": checks(context, len(fresh)), "workers": alive if every else [],
+        "quotas": _allowances(context) if every else [],
         "stopped": await context.database.read(facts.stopped),
     }  # fmt: skip
     return await page(request, "installations.html", values)
+
+
+def _allowances(context: WebContext) -> list[tuple[str, str, int, int]]:
+    """What GitHub last told this process of each account and resource: the limit, and what is left of it."""
+    told = context.parts.get("quotas")
+    seen = told() if told else {}
+    return [(account, resource, *counts) for (account, resource), counts in sorted(seen.items())]
 
 
 async def _audit(context: WebContext, ids: Ids, before: int | None, actor: str, action: str) -> dict[str, Any]:  # fmt: skip
