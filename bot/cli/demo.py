@@ -60,6 +60,13 @@ def demo(
             "--data", help="A real export (REST issues, one a line) instead of the demo's own repository."
         ),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            help="An empty PostgreSQL database (postgresql://…) instead of a SQLite file of its own.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last demo's state.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="With --once: print the summary as JSON alone.")
@@ -70,6 +77,10 @@ def demo(
     if data is not None and not data.is_file():
         raise wrong_usage(
             f"--data {data}: there is no such file", "name a file of REST issues, one JSON object a line"
+        )
+    if fresh and database:
+        raise wrong_usage(
+            "--fresh does not empty a database you name", "give an empty one, and another data directory"
         )
     base = settings_of()
     folder = base.data_dir / ("demo" if data is None else f"demo-{data.stem}")
@@ -83,7 +94,7 @@ def demo(
         raise ended_badly(
             f"the data cannot be loaded: {error}", "give an export of REST issues, or start over with --fresh"
         ) from None
-    program = roundsman_of(_settings(base, folder, scene, _port(page)))
+    program = roundsman_of(_settings(base, folder, scene, _port(page), database))
     with contextlib.suppress(KeyboardInterrupt):
         try:
             result = asyncio.run(_play(program, scene, (page, api), console, once))
@@ -151,15 +162,18 @@ def _scene(folder: Path, data: Path | None, url: str, console: Console) -> Scene
         "exported": data is not None, "token": github.personal_token("marta-oliveira") if data is None else "",
     }  # fmt: skip
     github.save()
-    note.touch(mode=0o600)
-    note.write_text(json.dumps(kept))
+    written = note.with_suffix(".new")
+    written.touch(mode=0o600)
+    written.write_text(json.dumps(kept))
+    written.replace(note)
     return Scene(github, url=url, **kept)
 
 
-def _settings(base: Settings, folder: Path, scene: Scene, page: int) -> Settings:
+def _settings(base: Settings, folder: Path, scene: Scene, page: int, database: str | None) -> Settings:
+    """The demo never touches the database of the settings: that may be one that people work with."""
     return base.model_copy(
         update={
-            "data_dir": folder, "database_url": None, "host": "127.0.0.1", "port": page, "public_url": f"http://127.0.0.1:{page}",
+            "data_dir": folder, "database_url": database, "host": "127.0.0.1", "port": page, "public_url": f"http://127.0.0.1:{page}",
             "local": True, "github_api_url": scene.url, "github_url": scene.url, "github_app_id": scene.app_id,
             "github_private_key": _secret(scene.private_key), "github_webhook_secret": _secret(scene.webhook_secret),
             "github_token": None, "poll_seconds": 0.25, "sandbox": _sandbox(base), "slot": "demo",
