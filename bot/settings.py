@@ -131,6 +131,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds between two messages to one channel; what happens meanwhile is gathered",
     )
+    language: Literal["en", "tr", "de"] = Field(
+        "en", description="Language of notifications; people choose that of the pages themselves"
+    )
     quiet_hours: str | None = Field(
         None,
         description="When notifications wait, in the operator's time zone, `22:00-07:00`; webhooks do not",

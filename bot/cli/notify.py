@@ -11,6 +11,7 @@ import typer
 from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.opening import settings_of
 from bot.notify.channels import Channels
+from bot.notify.words import trial
 
 notify = typer.Typer(no_args_is_help=True, help="Notification channels.")
 
@@ -31,13 +32,11 @@ def list_(
 @notify.command("test")
 def test(channel: Annotated[str, typer.Argument(help="The channel's name.")]) -> None:
     """Send a test message to a channel."""
-    channels = _channels()
+    settings, channels = settings_of(), _channels()
     if channel not in channels.names:
         known = f"the channels are {', '.join(channels.names)}" if channels.names else "set ROUNDSMAN_NOTIFY"
         raise wrong_usage(f"there is no channel {channel}", known)
-    fault = asyncio.run(
-        channels.send(channel, None, "Roundsman: a test", f"This is a test of the channel {channel}.")
-    )
+    fault = asyncio.run(channels.send(channel, None, *trial(channel, settings.base_url, settings.language)))
     if fault is not None:
         raise ended_badly(f"the message did not leave: {fault.words}", "correct its URL in ROUNDSMAN_NOTIFY")
     typer.echo(f"a test message went to {channel}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,6 +22,8 @@ from bot.model.item import RepositoryRef
 from bot.model.job import JobSpec
 from bot.model.run import Run, RunStatus, Session, SessionStatus, Trigger, TriggerKind
 from bot.store import jobs, repositories, runs, sessions
+from commands.catalog import Catalog
+from commands.faults import CommandError
 
 NEVER = "0 0 1 1 *"
 
@@ -138,7 +141,9 @@ async def _run(
 async def _ad_hoc(program: Roundsman, repository: int, given: dict[str, Any]) -> int:
     """A job of this call alone; its name follows from what it does, so its ledger is found again next time."""
     try:
-        spec = JobSpec.model_validate({"on": {"schedule": NEVER}, "status": "paused", **_fitting(given)})
+        spec = JobSpec.model_validate(
+            {"on": {"schedule": NEVER}, "status": "paused", "description": headline(given), **_fitting(given)}
+        )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise CannotError(
@@ -150,6 +155,17 @@ async def _ad_hoc(program: Roundsman, repository: int, given: dict[str, Any]) ->
         jobs.save_job, repository, name, spec, source="local", by="command line", now=program.clock.now()
     )
     return saved.id
+
+
+def headline(given: Mapping[str, Any]) -> str:
+    """What stands above the comment: the command's title; its name in words where it is the repository's own."""
+    name = given.get("command")
+    if name is None:
+        return "An answer to a question"
+    try:
+        return Catalog().get(name).title
+    except CommandError:
+        return str(name).rpartition("/")[2].replace("-", " ").replace("_", " ").capitalize()
 
 
 async def _reviewed(program: Roundsman, spec: JobSpec) -> None:

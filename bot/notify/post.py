@@ -16,7 +16,7 @@ import pytz
 from bot.notify.channels import Channels, Fault
 from bot.notify.quiet import quiet_hours
 from bot.notify.webhook import deliver, payload, place_of, undelivered
-from bot.notify.words import message
+from bot.notify.words import message, trial
 from bot.ports import Clock
 from bot.settings import Settings
 from bot.store import outbox
@@ -44,6 +44,7 @@ class Post:
         self.channels = Channels({name: url.get_secret_value() for name, url in settings.notify.items()})
         self._hooks = {url: key.get_secret_value() for url, key in settings.webhooks_out.items()}
         self._secrets = settings.all_secrets()
+        self._language = settings.language
         self._quiet = quiet_hours(settings.quiet_hours, pytz.timezone(settings.timezone))
         self._apart = timedelta(seconds=settings.notify_apart)
 
@@ -69,8 +70,7 @@ class Post:
 
     async def test(self, channel: str) -> str | None:
         """Send a test message; gives its fault in words, None where it left."""
-        told = f"This is a test of the channel {channel}.\n{self._base}"
-        fault = await self.channels.send(channel, None, "Roundsman: a test", told)
+        fault = await self.channels.send(channel, None, *trial(channel, self._base, self._language))
         return fault.words if fault else None
 
     async def _groups(
@@ -92,7 +92,7 @@ class Post:
         if not mine:
             return 0
         runs = await self._db.read(outbox.told, {word.run_id for word in mine if word.run_id})
-        said = message(mine, runs, self._base, self._secrets)
+        said = message(mine, runs, self._base, self._secrets, self._language)
         fault = await self.channels.send(*place, *said) if said else None
         return await self._settle(mine, fault, f"notification to {place[0]}")
 
