@@ -159,7 +159,7 @@ def open_database(settings: Settings) -> Database:
 
 def build(
     settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None,
-    agent: Agent | None = None, database: Database | None = None,
+    agent: Agent | None = None, database: Database | None = None, recalls: bool = False,
 ) -> Roundsman:  # fmt: skip
     """Build one working process from its settings; tests pass a clock, a transport and an agent of their own."""
     clock = clock or SystemClock()
@@ -182,7 +182,7 @@ def build(
             book=book, tracker=tracker, publisher=publisher, agent=agent or agents, sources=sources, clock=clock,
             key=settings.key(), base_url=settings.base_url, clone_url=_clone_url(settings), watch=watch.over,
             default_engine=settings.default_engine, default_model=settings.default_model, ceilings=ceilings,
-            secrets=settings.all_secrets(), mcp=settings.mcp_servers,
+            secrets=settings.all_secrets(), mcp=settings.mcp_servers, recalls=recalls,
             steered=lambda: client.credentials.is_app,
         )  # fmt: skip
 

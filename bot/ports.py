@@ -252,6 +252,10 @@ class Book(Protocol):
         """Put each item beside its state, what the ledger knows and who holds it."""
         ...
 
+    async def remember(self, place: Place, candidate: Candidate, at: datetime) -> None:
+        """Enter that the job dealt with an item as it is now, at an instant before this database knew of it."""
+        ...
+
     async def record(self, place: Place, found: Found, selection: Selection) -> int:
         """Keep the verdicts, claim and queue what was picked, defer the rest; gives how many sessions it has."""
         ...

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from bot.app import Roundsman
 from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.opening import roundsman_of, settings_of
 from bot.settings import Settings
+from bot.store.due import look_back
 from bot.web.wire import Wire
 
 PAGES_END = 3
@@ -142,20 +144,35 @@ def _end(asked: bool) -> None:
         raise ended_badly("the service ended by itself", "read the log and start it again")
 
 
-def tick() -> None:
-    """Fire what has become due since the last tick, wait for it and exit; safe to start twice at once."""
+def tick(
+    back: Annotated[
+        int, typer.Option(min=1, max=1440, help="Minutes to look back where nothing is known of a last tick.")
+    ] = 10,
+) -> None:
+    """Fire what has become due since the last tick, wait for it and exit; safe to start twice at once.
+
+    Where no disk survives between two ticks, set ROUNDSMAN_SECRET_KEY: the notes in our own comments, signed with it,
+    say what was dealt with.
+    """
     settings = settings_of()
     logs.set_up(settings)
-    asyncio.run(_tick(roundsman_of(settings)))
+    asyncio.run(tick_once(roundsman_of(settings, recalls=True), timedelta(minutes=back)))
 
 
-async def _tick(program: Roundsman) -> None:
+async def tick_once(program: Roundsman, back: timedelta) -> None:
+    """One pass: read the configuration, fire, wait until nothing more can go on by itself."""
+    born = program.clock.now()
+    worker = program.worker
+    worker.punctual, worker.fires = max(back, worker.punctual), False
     await program.start()
     try:
         await program.poll_configuration()
-        program.worker.nudge()
-        while await program.worker.busy():
-            program.worker.nudge()
+        await program.database.write(look_back, born - back, born)
+        worker.fires = True
+        await worker.busy()
+        worker.fires = False  # what becomes due from now on is the next tick's
+        while await worker.busy():
+            worker.nudge()
         await program.post.flush()
     finally:
         await program.stop()

@@ -49,6 +49,12 @@ class StoreBook:
         """Put each item beside its state, what the ledger knows and who holds it."""
         return await self._db.read(candidates_of, place.repository.id, place.job.id, items, place.run.id)
 
+    async def remember(self, place: Place, candidate: Candidate, at: datetime) -> None:
+        """Enter that the job dealt with an item as it is now, at an instant before this database knew of it."""
+        await self._db.write(
+            ledger.done, place.job.id, candidate.item.number, candidate.state, None, None, at
+        )
+
     async def record(self, place: Place, found: Found, selection: Selection) -> int:
         """Keep the verdicts, claim and queue what was picked, defer the rest."""
         return await self._db.write(_record, place, found, selection, self._clock.now())

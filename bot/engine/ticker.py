@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.flow.due import Meeting, due, meeting
+from bot.flow.due import PUNCTUAL, Meeting, due, meeting
 from bot.flow.schedule import Occasion, Schedule
 from bot.model.job import JobSpec
 from bot.model.run import Job, RunStatus, Trigger, TriggerKind
@@ -37,21 +37,21 @@ class _Plan:
     error: str | None = None
 
 
-def tick(database: Database, now: datetime) -> int:
+def tick(database: Database, now: datetime, punctual: timedelta = PUNCTUAL) -> int:
     """Fire every job that is due; gives how many runs were recorded. Safe to call from many processes at once."""
     fired = 0
     while True:
-        more, took = database.write_now(_tick, now)
+        more, took = database.write_now(_tick, now, punctual)
         fired += took
         if not more:
             return fired
 
 
-def _tick(db: Db, now: datetime) -> tuple[bool, int]:
+def _tick(db: Db, now: datetime, punctual: timedelta) -> tuple[bool, int]:
     if words.stopped(db):
         return False, 0
     jobs = due_jobs(db, now, BATCH)
-    plans = [_plan(job, repository, now) for job, repository in jobs]
+    plans = [_plan(job, repository, now, punctual) for job, repository in jobs]
     live = runs.live_runs(db, [job.id for job, _ in jobs])
     rows = [row for plan in plans for row in _rows(db, plan, live.get(plan.job.id, []), now)]
     following = [
@@ -65,13 +65,13 @@ def _spec(text: str) -> JobSpec:
     return JobSpec.model_validate_json(text)
 
 
-def _plan(job: Job, repository: str, now: datetime) -> _Plan:
+def _plan(job: Job, repository: str, now: datetime, punctual: timedelta) -> _Plan:
     """Decide about one job; one that has become invalid is shown with its error and left out, the others go on."""
     assert job.next_run_at is not None
     try:
         spec = _spec(json.dumps(job.spec))
         schedule = Schedule.of(spec, identity=identity_of(repository, job.name), anchor=job.anchor_at)
-        told = due(schedule, job.next_run_at - timedelta(seconds=1), now, spec.catch_up)
+        told = due(schedule, job.next_run_at - timedelta(seconds=1), now, spec.catch_up, punctual)
         following = schedule.next_after(now)
     except (ValidationError, ValueError) as error:
         first = str(error).splitlines()[0]

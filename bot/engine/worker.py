@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from bot import __version__
@@ -23,6 +23,7 @@ from bot.engine.liveness import Liveness
 from bot.engine.money import Purse
 from bot.engine.reaper import Reaper
 from bot.engine.watch import Watch
+from bot.flow.due import PUNCTUAL
 from bot.ports import Clock
 from bot.store import executors, runqueue, runs, sessions
 from bot.store.database import Database
@@ -53,6 +54,8 @@ class Worker:
     chores: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=dict)
     beat_every: float = 5.0
     reap_every: float = 10.0
+    punctual: timedelta = PUNCTUAL
+    """A fire no later than this was not missed; longer where somebody calls us now and then."""
 
     def __post_init__(self) -> None:
         self._nudge = asyncio.Event()
@@ -154,7 +157,7 @@ class Worker:
         self._next_due = seen.next_due
         fired = begun = admitted = 0
         if self.fires and seen.next_due is not None and seen.next_due <= now:
-            fired = await asyncio.to_thread(ticker.tick, self.database, now)
+            fired = await asyncio.to_thread(ticker.tick, self.database, now, self.punctual)
             self._next_due = None
         if seen.runs or fired:
             begun = await self._begin_runs()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from bot.flow.ceilings import Ceilings, beyond
+from bot.flow.recall import recall, unknown
 from bot.flow.selection import Rules, select
 from bot.flow.zone import local
 from bot.model.condition import WEEKDAYS, holds
@@ -43,6 +44,16 @@ class Choosers(Protocol):
         ...
 
     @property
+    def key(self) -> bytes:
+        """What our notes are signed with."""
+        ...
+
+    @property
+    def recalls(self) -> bool:
+        """Whether items nothing is known of are looked up in our own comments."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """Who knows the time."""
         ...
@@ -74,14 +85,41 @@ async def choose(run_id: int, crew: Choosers) -> Choice:
     found = await _look(place, crew, now)
     if isinstance(found, Refusal):
         return await _refused(place, crew, found)
-    candidates = await crew.book.candidates(place, found.items)
-    selection = select(candidates, rules_of(spec, place), now)
+    candidates, selection = await _select(place, crew, found, now)
+    if crew.recalls and (busy := await _remember(place, crew, found, selection, now)):
+        return await _refused(place, crew, busy)
+    if crew.recalls:
+        candidates, selection = await _select(place, crew, found, now)
     if held := _event_held(place, candidates):
         await crew.book.postpone(run_id, 0.0, held)
         return Choice(words=held)
     if spec.when and not holds(spec.when, facts(place, found, selection, now)):
         return await _skip(place, crew, f"its condition does not hold: {spec.when}")
     return Choice(sessions=await crew.book.record(place, found, selection))
+
+
+async def _select(
+    place: Place, crew: Choosers, found: Found, now: datetime
+) -> tuple[list[Candidate], Selection]:
+    candidates = await crew.book.candidates(place, found.items)
+    return candidates, select(candidates, rules_of(place.spec, place), now)
+
+
+async def _remember(
+    place: Place, crew: Choosers, found: Found, selection: Selection, now: datetime
+) -> Refusal | None:
+    """Enter into the ledger what our own comments say of the items that would be picked, until nothing more is asked."""
+    asked: set[int] = set()
+    while ask := unknown(selection, asked):
+        for candidate in ask:
+            when = await recall(place, candidate, crew)
+            if isinstance(when, Refusal):
+                return when
+            asked.add(candidate.item.number)
+            if when is not None:
+                await crew.book.remember(place, candidate, when)
+        _, selection = await _select(place, crew, found, now)
+    return None
 
 
 def rules_of(spec: JobSpec, place: Place) -> Rules:

@@ -22,13 +22,15 @@ class Due:
     missed: tuple[Occasion, ...] = ()
 
 
-def due(schedule: Schedule, since: datetime, now: datetime, catch_up: CatchUp) -> Due:
+def due(
+    schedule: Schedule, since: datetime, now: datetime, catch_up: CatchUp, punctual: timedelta = PUNCTUAL
+) -> Due:
     """Decide about the fires due in (since, now]; `since` is up to when fires have been dealt with.
 
     `latest` runs one fire, the newest within the window; `all` runs each within it; `none` only a punctual one.
     A clock set back yields nothing. Fires older than window and a day are not even listed as missed.
     """
-    horizon = now - max(catch_up.window, PUNCTUAL)
+    horizon = now - max(catch_up.window, punctual)
     occasions = list(schedule.due_between(max(since, horizon - timedelta(days=1)), now))
     recent = [occasion for occasion in occasions if occasion.due >= horizon]
     match catch_up.mode:
@@ -37,7 +39,7 @@ def due(schedule: Schedule, since: datetime, now: datetime, catch_up: CatchUp) -
         case "latest":
             chosen = recent[-1:]
         case "none":
-            chosen = [occasion for occasion in recent if occasion.due >= now - PUNCTUAL][-1:]
+            chosen = [occasion for occasion in recent if occasion.due >= now - punctual][-1:]
         case _:
             assert_never(catch_up.mode)
     taken = set(chosen)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,11 @@ from bot.model.run import Effect
 MOST = 60_000
 """Characters of a comment; GitHub takes 65,536."""
 ROUNDS = 5
+
+
+_NOTE = re.compile(
+    r"<!-- roundsman-state:(([^#\n]{1,200})#(\d{1,12}) session=(\d{1,12}) saw=([0-9a-f]{1,64}) left=([0-9a-f]{1,64})) mac=([0-9a-f]{32}) -->"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,37 @@ def marker(key: bytes, job: str, number: int, session: int | None = None) -> str
     """
     said = f"{job}#{number}" + (f"/{session}" if session is not None else "")
     mac = hmac.new(key, f"roundsman:comment:{said}".encode(), hashlib.sha256).hexdigest()[:32]
-    return f"<!-- roundsman:{_plain(said)}:{mac} -->"
+    return f"<!-- roundsman:{plain(said)}:{mac} -->"
 
 
-def state_note(key: bytes, job: str, number: int, session: int, fingerprint: str) -> str:
-    """A second hidden comment: the state the session saw, signed; the ledger where no disk survives."""
-    said = f"{_plain(job)}#{number} session={session} saw={fingerprint}"
-    mac = hmac.new(key, f"roundsman:state:{said}".encode(), hashlib.sha256).hexdigest()[:32]
-    return f"<!-- roundsman-state:{said} mac={mac} -->"
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A hidden note of ours: which job dealt with the item, what it saw and what it left, by the states' names."""
+
+    job: str
+    session: int
+    saw: str
+    left: str
+
+
+def state_note(key: bytes, job: str, number: int, session: int, saw: str, left: str) -> str:
+    """A second hidden comment: the state the session saw and the one it left, signed; the ledger where no disk survives."""
+    said = f"{plain(job)}#{number} session={session} saw={saw} left={left}"
+    return f"<!-- roundsman-state:{said} mac={_noted(key, said)} -->"
+
+
+def notes_in(key: bytes, number: int, body: str) -> list[Note]:
+    """The notes in a comment that are ours and of this item; whatever else looks like one is none."""
+    found = _NOTE.findall(body)
+    return [
+        Note(job, int(session), saw, left)
+        for said, job, there, session, saw, left, mac in found
+        if int(there) == number and hmac.compare_digest(mac, _noted(key, said))
+    ]
+
+
+def _noted(key: bytes, said: str) -> str:
+    return hmac.new(key, f"roundsman:state:{said}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def comment(
@@ -141,7 +170,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.replace("<", "‹").replace(">", "›").split())[:200]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Nothing that could end a hidden comment."""
     return text.replace("--", "-‑").replace(">", "")
 

@@ -66,7 +66,7 @@ def why_not(candidate: Candidate, rules: Rules, now: datetime) -> str | None:
 def _done_already(candidate: Candidate, entry: LedgerEntry, again: Again, now: datetime) -> str | None:
     if entry.done_at is None or entry.saw is None:
         return None
-    done = f"already done by run {entry.run_id}"
+    done = f"already done by run {entry.run_id}" if entry.run_id else "already done, as our comment says"
     match again:
         case "always":
             return None

@@ -13,6 +13,7 @@ from bot.flow.ceilings import Ceilings
 from bot.flow.deeds import COMMENTS, changes
 from bot.flow.outcome import On
 from bot.flow.outcome import decide as judge
+from bot.flow.recall import left
 from bot.flow.request import request_for, with_issues
 from bot.flow.seen import fingerprint, state_of
 from bot.flow.session import framed
@@ -70,6 +71,8 @@ class Crew:
     ceilings: Ceilings = field(default_factory=Ceilings)
     secrets: tuple[str, ...] = ()
     mcp: Mapping[str, Any] = field(default_factory=dict)
+    recalls: bool = False
+    """Whether items nothing is known of are looked up in our own comments: no disk may have survived."""
     steered: Callable[[], bool] = lambda: True
     """Whether what people write in comments reaches us: an App gets webhooks, a token gets none."""
 
@@ -370,7 +373,7 @@ async def _words(seat: Seat, crew: Crew, number: int, decision: Decision, mark: 
         for e in await crew.book.effects(seat, number)
         if e.session_id == seat.session.id and e.done and e.kind != "comment"
     ]
-    said = fingerprint(seat.session.saw or {})
+    saw = seat.session.saw or {}
     footer = report.Footer(
         seat.job.name,
         seat.run.id,
@@ -388,7 +391,8 @@ async def _words(seat: Seat, crew: Crew, number: int, decision: Decision, mark: 
         for past in await crew.book.earlier(seat)
         if past.completed_at and past.decision
     ]
-    note = report.state_note(crew.key, seat.job.name, seat.session.number, seat.session.id, said)
+    names = fingerprint(saw), left(saw, mine)
+    note = report.state_note(crew.key, seat.job.name, seat.session.number, seat.session.id, *names)
     title = seat.spec.description or seat.job.name.replace("-", " ").capitalize()
     done = [report.deed(effect) for effect in mine]
     return report.comment(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from bot.flow.schedule import Schedule
+from bot.model.job import JobSpec
 from bot.model.run import Job, RunStatus
 from bot.store import sessions, words
+from bot.store.jobs import identity_of
 from bot.store.sql import count_new, skip_locked
 from bot.store.tables import Jobs, Repositories, Runs
+
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def due_jobs(db: Session, now: datetime, most: int) -> list[tuple[Job, str]]:
@@ -31,6 +36,29 @@ def due_jobs(db: Session, now: datetime, most: int) -> list[tuple[Job, str]]:
     )
     names = {int(i or 0): f"{owner}/{name}" for i, owner, name in db.exec(named)}
     return [(job, names[job.repository_id]) for job in jobs]
+
+
+def look_back(db: Session, since: datetime, born: datetime) -> int:
+    """Let jobs this database first heard of after `born` fire as if it had known them at `since`; gives how many may.
+
+    A period counts from a fixed instant then: where no disk survives, the job is new whenever somebody looks.
+    """
+    wanted = (
+        select(Jobs, Repositories.full_name)
+        .join(Repositories, col(Repositories.id) == col(Jobs.repository_id))
+        .where(Jobs.status == "active", col(Jobs.archived_at).is_(None), col(Jobs.created_at) >= born)
+        .where(sa.not_(sa.exists().where(col(Runs.job_id) == col(Jobs.id), col(Runs.trigger) == "schedule")))
+    )
+    moved = 0
+    for job, name in db.exec(wanted).all():
+        schedule = Schedule.of(
+            JobSpec.model_validate(job.spec), identity=identity_of(name, job.name), anchor=EPOCH
+        )
+        first = schedule.next_after(since)
+        job.anchor_at, job.next_run_at = EPOCH, first.due if first else None
+        moved += first is not None
+        db.add(job)
+    return moved
 
 
 @dataclass(frozen=True, slots=True)

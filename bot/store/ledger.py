@@ -62,7 +62,13 @@ def let_go(db: Session, job_id: int, number: int, run_id: int) -> None:
 
 
 def done(
-    db: Session, job_id: int, number: int, saw: dict[str, Any], run_id: int, session_id: int, now: datetime
+    db: Session,
+    job_id: int,
+    number: int,
+    saw: dict[str, Any],
+    run_id: int | None,
+    session_id: int | None,
+    now: datetime,
 ) -> None:
     """Record that a job has dealt with an item in the state its session saw."""
     good = {

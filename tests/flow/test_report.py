@@ -80,7 +80,7 @@ def test_a_long_text_is_cut_inside_github_s_limit(text: str) -> None:
 @pytest.mark.parametrize("name", ["triage -->", "a--b", "x --> <script>"])
 def test_a_job_s_name_cannot_end_the_mark(name: str) -> None:
     """What hides stays hidden, and no tag comes out of a name."""
-    for hidden in (marker(KEY, name, 7), state_note(KEY, name, 7, 1, "abc")):
+    for hidden in (marker(KEY, name, 7), state_note(KEY, name, 7, 1, "abc", "def")):
         assert hidden.startswith("<!-- ")
         assert hidden.index("-->") == len(hidden) - 3
     assert "<script>" not in said(footer=footer(job=name))
