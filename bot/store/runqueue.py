@@ -9,12 +9,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from bot.model.run import RunStatus
+from bot.model.run import RunStatus, TriggerKind
 from bot.store import words
 from bot.store.runs import LIVE
 from bot.store.sql import change, skip_locked
 from bot.store.tables import Claims, Runs
 
+_BACKFILL = TriggerKind.backfill.value
 _earlier = sa.orm.aliased(Runs)
 _FREE = sa.and_(col(Runs.status) == RunStatus.pending.value, col(Runs.executor).is_(None))
 _MAY_START = (
@@ -25,6 +26,7 @@ _MAY_START = (
             sa.exists().where(
                 col(_earlier.job_id) == col(Runs.job_id), col(_earlier.id) < col(Runs.id), col(_earlier.status).in_(LIVE),
                 col(_earlier.serial).is_(True),
+                (col(_earlier.trigger) == _BACKFILL) == (col(Runs.trigger) == _BACKFILL),
             )
         ),
     ),

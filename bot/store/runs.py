@@ -26,6 +26,8 @@ from bot.store.tables import Jobs, Repositories, RunItems, Runs, Sessions
 LIVE = (RunStatus.pending.value, RunStatus.running.value)
 LIVE_SESSIONS = (SessionStatus.queued.value, SessionStatus.running.value)
 _PRIORITY = {"high": 1, "normal": 2, "low": 3}
+IN_LINE = (TriggerKind.schedule, TriggerKind.backfill)
+"""Runs that wait for the one of their own kind before them: those of a backfill for each other, not for today's fires."""
 _BY_HAND = frozenset({TriggerKind.manual, TriggerKind.comment})
 
 
@@ -39,7 +41,7 @@ def row_for(job: Jobs | Job, trigger: Trigger, now: datetime, **more: Any) -> di
     return {
         "job_id": job.id, "repository_id": job.repository_id, "trigger": trigger.kind.value, "occasion": trigger.occasion,
         "status": RunStatus.pending.value, "spec": job.spec, "flow_version": FLOW_VERSION, "number": trigger.number,
-        "by": trigger.by, "dry_run": trigger.dry_run, "serial": trigger.kind is TriggerKind.schedule,
+        "by": trigger.by, "dry_run": trigger.dry_run, "serial": trigger.kind in IN_LINE,
         "priority": priority_of(job.spec, trigger.kind), "scheduled_for": trigger.scheduled_for, "created_at": now,
         "attempt": 1, "items_found": 0, "items_processed": 0, "items_skipped": 0, "items_deferred": 0, "items_failed": 0,
         "items_quiet": 0, "cost": 0.0, "requests": 0, "not_before": None, "completed_at": None, "reason": None, **more,
@@ -93,11 +95,15 @@ def items_of(db: Session, run_id: int) -> list[RunItem]:
 
 
 def live_runs(db: Session, job_ids: Collection[int]) -> dict[int, list[int]]:
-    """The ids of pending and running rounds by job; runs for one item alone (events, comments) are no rounds."""
+    """The ids of pending and running rounds by job, which today's fires meet.
+
+    Runs for one item alone (events, comments) are no rounds, and a backfill goes beside them in a line of its own.
+    """
     found: dict[int, list[int]] = {}
     rows = db.exec(
         select(Runs.job_id, Runs.id)
         .where(col(Runs.job_id).in_(job_ids), col(Runs.status).in_(LIVE), col(Runs.number).is_(None))
+        .where(col(Runs.trigger) != TriggerKind.backfill.value)
         .order_by(col(Runs.id))
     )
     for job_id, run_id in rows:
