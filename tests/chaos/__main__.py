@@ -22,13 +22,14 @@ def main() -> int:
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     asked = parser.parse_args()
     kinds = ["sqlite", "postgres"] if asked.database == "both" else [asked.database]
-    reports = {kind: _one(kind, asked.kills, asked.seed) for kind in kinds}
+    reports = {kind: raged(kind, asked.kills, asked.seed) for kind in kinds}
     for kind, report in reports.items():
         print(f"{kind}: {report.lines()}")
     return 1 if any(report.wrong for report in reports.values()) else 0
 
 
-def _one(kind: str, kills: int, seed: int) -> Report:
+def raged(kind: str, kills: int, seed: int) -> Report:
+    """Rage on one kind of database."""
     folder = Path(tempfile.mkdtemp(prefix="roundsman-chaos-"))
     print(f"{kind}: {kills} kills, seed {seed}, log {folder / 'lives.log'}", file=sys.stderr, flush=True)
     if kind == "sqlite":
