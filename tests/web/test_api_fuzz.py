@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,12 @@ def furnished(sqlite: Database, tmp_path: Path) -> House:
     return house
 
 
-def test_no_call_breaks_the_api(furnished: House) -> None:
+PARTS = 4
+"""The operations are shared out, so that several processes can try them side by side."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_call_breaks_the_api(furnished: House, part: int) -> None:
     """Every answer to whatever is sent is one the description allows, in the form it gives, and no error is ours."""
     olga = asyncio.run(furnished.person("olga"))
     headers = {
@@ -66,7 +72,7 @@ def test_no_call_breaks_the_api(furnished: House) -> None:
     }
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", furnished.app)
     calls, broken = 0, []
-    for result in schema.get_all_operations():
+    for result in islice(schema.get_all_operations(), part, None, PARTS):
         operation = result.ok()
 
         @settings(
@@ -91,4 +97,4 @@ def test_no_call_breaks_the_api(furnished: House) -> None:
         except BaseExceptionGroup as failures:
             broken.append(f"{operation.label}: {'; '.join(str(one) for one in failures.exceptions)}")
     assert not broken, "\n\n".join(broken)
-    assert calls > 20 * EXAMPLES
+    assert calls > 5 * EXAMPLES
