@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -14,14 +16,20 @@ from pydantic import ValidationError
 
 from bot.flow.due import PUNCTUAL, Meeting, due, meeting
 from bot.flow.schedule import Occasion, Schedule
+from bot.model.cron import parse_cron
 from bot.model.job import JobSpec
 from bot.model.run import Job, RunStatus, Trigger, TriggerKind
+from bot.model.schedule import Cron
 from bot.store import runs, words
 from bot.store.database import Database, Db
-from bot.store.due import due_jobs, record_fires
+from bot.store.due import due_jobs, due_specs, record_fires
 from bot.store.jobs import identity_of
 
 BATCH = 250
+KNOWN = 20_000
+"""Specs kept parsed."""
+HANDS = 2
+"""Batches at once on PostgreSQL, when more than one is due; SQLite has one writer anyhow."""
 _log = logging.getLogger("roundsman.ticker")
 
 
@@ -39,12 +47,23 @@ class _Plan:
 
 def tick(database: Database, now: datetime, punctual: timedelta = PUNCTUAL) -> int:
     """Fire every job that is due; gives how many runs were recorded. Safe to call from many processes at once."""
-    fired = 0
-    while True:
+    more, fired = database.write_now(_tick, now, punctual)
+    if not more:
+        return fired
+    if database.is_sqlite:
+        return fired + _rest(database, now, punctual)
+    with ThreadPoolExecutor(HANDS) as hands:  # while the server works on one batch, the next is planned
+        rests = [hands.submit(_rest, database, now, punctual) for _ in range(HANDS)]
+        return fired + sum(rest.result() for rest in rests)
+
+
+def _rest(database: Database, now: datetime, punctual: timedelta) -> int:
+    """Batch after batch, until nothing is due that nobody else is at."""
+    fired, more = 0, True
+    while more:
         more, took = database.write_now(_tick, now, punctual)
         fired += took
-        if not more:
-            return fired
+    return fired
 
 
 def _tick(db: Db, now: datetime, punctual: timedelta) -> tuple[bool, int]:
@@ -60,7 +79,16 @@ def _tick(db: Db, now: datetime, punctual: timedelta) -> tuple[bool, int]:
     return len(jobs) == BATCH, record_fires(db, rows, following)
 
 
-@lru_cache(maxsize=20_000)
+def prepare(database: Database, until: datetime) -> None:
+    """Read what will be due by then, ahead of time, so that nothing is read for the first time when it counts."""
+    for text in database.read_now(due_specs, until, KNOWN):
+        with suppress(ValidationError, ValueError):
+            for trigger in _spec(text).on:
+                if isinstance(trigger, Cron):
+                    parse_cron(trigger.schedule)
+
+
+@lru_cache(maxsize=KNOWN)
 def _spec(text: str) -> JobSpec:
     return JobSpec.model_validate_json(text)
 
@@ -72,12 +100,11 @@ def _plan(job: Job, repository: str, now: datetime, punctual: timedelta) -> _Pla
         spec = _spec(json.dumps(job.spec))
         schedule = Schedule.of(spec, identity=identity_of(repository, job.name), anchor=job.anchor_at)
         told = due(schedule, job.next_run_at - timedelta(seconds=1), now, spec.catch_up, punctual)
-        following = schedule.next_after(now)
     except (ValidationError, ValueError) as error:
         first = str(error).splitlines()[0]
         _log.warning("job %s of %s is no longer valid: %s", job.name, repository, first)
         return _Plan(job, None, error=f"no longer valid: {error}"[:2000])
-    return _Plan(job, following.due if following else None, told.run, told.missed, spec.overlap)
+    return _Plan(job, told.following.due if told.following else None, told.run, told.missed, spec.overlap)
 
 
 def _rows(db: Db, plan: _Plan, live: list[int], now: datetime) -> list[dict[str, Any]]:

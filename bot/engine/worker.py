@@ -33,6 +33,8 @@ from bot.store.sessions import Caps
 _log = logging.getLogger("roundsman.worker")
 
 RUNS_AT_ONCE = 8
+AHEAD = timedelta(seconds=10)
+"""How long before a fire what will be due is read ahead."""
 SOON = 0.02
 """Seconds; the shortest rest before a fire that is about to be due."""
 
@@ -64,6 +66,7 @@ class Worker:
         self._looked = asyncio.Event()
         self.looks = 0
         self._next_due: datetime | None = None
+        self._prepared: datetime | None = None
         self.reaper = Reaper(self.database, self.durable, self.liveness)
         self.lost = asyncio.Event()
         self.durable.moved = self.nudge
@@ -159,6 +162,8 @@ class Worker:
         if self.fires and seen.next_due is not None and seen.next_due <= now:
             fired = await asyncio.to_thread(ticker.tick, self.database, now, self.punctual)
             self._next_due = None
+        elif self.fires:
+            await self._prepare(seen.next_due, now)
         if seen.runs or fired:
             begun = await self._begin_runs()
         if seen.sessions:
@@ -168,6 +173,13 @@ class Worker:
         self._looked.clear()
         if fired or begun or admitted:
             self._nudge.set()
+
+    async def _prepare(self, next_due: datetime | None, now: datetime) -> None:
+        """Once before each fire, shortly before it: read ahead what will be due."""
+        if next_due is None or next_due == self._prepared or next_due - now > AHEAD:
+            return
+        self._prepared = next_due
+        await asyncio.to_thread(ticker.prepare, self.database, next_due)
 
     async def _begin_runs(self) -> int:
         room = RUNS_AT_ONCE - await self.database.read(runs.held_by, self.executor)

@@ -16,10 +16,11 @@ MOST_QUEUED = 10
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The fires to run now, oldest first, and the newest of those missed and not made up for."""
+    """The fires to run now, oldest first, the newest of those missed and not made up for, and the next one to come."""
 
     run: tuple[Occasion, ...] = ()
     missed: tuple[Occasion, ...] = ()
+    following: Occasion | None = None
 
 
 def due(
@@ -31,7 +32,7 @@ def due(
     A clock set back yields nothing. Fires older than window and a day are not even listed as missed.
     """
     horizon = now - max(catch_up.window, punctual)
-    occasions = list(schedule.due_between(max(since, horizon - timedelta(days=1)), now))
+    occasions, following = schedule.around(max(since, horizon - timedelta(days=1)), now)
     recent = [occasion for occasion in occasions if occasion.due >= horizon]
     match catch_up.mode:
         case "all":
@@ -44,7 +45,7 @@ def due(
             assert_never(catch_up.mode)
     taken = set(chosen)
     left = [occasion for occasion in occasions if occasion not in taken]
-    return Due(tuple(chosen), tuple(left[-MOST_REPORTED:]))
+    return Due(tuple(chosen), tuple(left[-MOST_REPORTED:]), following)
 
 
 @dataclass(frozen=True, slots=True)

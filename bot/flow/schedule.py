@@ -71,6 +71,17 @@ class Schedule:
         rivals = takewhile(lambda o: o.nominal < first.due, self.occasions(first.nominal))
         return min([first, *(o for o in rivals if o.due > instant)], key=lambda o: (o.due, o.nominal))
 
+    def around(self, since: datetime, now: datetime) -> tuple[list[Occasion], Occasion | None]:
+        """The fires due in (since, now], in the order of their names, and the first one due after now."""
+        if self.jitter:
+            return list(self.due_between(since, now)), self.next_after(now)
+        found: list[Occasion] = []
+        for occasion in self.occasions(since):  # without jitter one walk gives both
+            if occasion.nominal > now:
+                return found, occasion
+            found.append(occasion)
+        return found, None
+
     def due_between(self, since: datetime, now: datetime) -> Iterator[Occasion]:
         """Yield the fires due in (since, now], in the order of their names."""
         for occasion in self.occasions(since - self.jitter - _SECOND):

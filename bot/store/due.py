@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,18 +25,30 @@ EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 def due_jobs(db: Session, now: datetime, most: int) -> list[tuple[Job, str]]:
     """Take jobs whose fire is due, the longest due first, each with its repository's name; locked until the end."""
     wanted = (
-        select(Jobs)
-        .where(Jobs.status == "active", col(Jobs.archived_at).is_(None), col(Jobs.next_run_at) <= now)
+        sa.select(_JOBS)
+        .where(col(Jobs.status) == "active", col(Jobs.archived_at).is_(None), col(Jobs.next_run_at) <= now)
         .order_by(col(Jobs.next_run_at))
         .limit(most)
     )
-    jobs = [Job.model_validate(row) for row in db.exec(skip_locked(db, wanted)).all()]
+    # plain rows, no objects: ten thousand may be due at once
+    rows = db.connection().execute(skip_locked(db, wanted)).mappings()
+    jobs = [Job.model_validate(dict(row)) for row in rows]
     ids = {job.repository_id for job in jobs}
     named = select(Repositories.id, Repositories.owner, Repositories.name).where(
         col(Repositories.id).in_(ids)
     )
     names = {int(i or 0): f"{owner}/{name}" for i, owner, name in db.exec(named)}
     return [(job, names[job.repository_id]) for job in jobs]
+
+
+def due_specs(db: Session, until: datetime, most: int) -> list[str]:
+    """The specs of jobs whose fire will be due by then, as JSON in one spelling."""
+    wanted = (
+        sa.select(_JOBS.c.spec)
+        .where(col(Jobs.status) == "active", col(Jobs.archived_at).is_(None), col(Jobs.next_run_at) <= until)
+        .limit(most)
+    )
+    return [json.dumps(spec) for spec in db.connection().execute(wanted).scalars()]
 
 
 def look_back(db: Session, since: datetime, born: datetime) -> int:
@@ -96,5 +109,14 @@ def record_fires(db: Session, rows: Sequence[dict[str, Any]], following: Sequenc
     """
     took = count_new(db, Runs, rows)
     if following:
-        db.execute(sa.update(Jobs), list(following))
+        changes = [{"of": one["id"], "due": one["next_run_at"], "told": one["error"]} for one in following]
+        db.connection().execute(_NEXT, changes)
     return took
+
+
+_JOBS: sa.Table = Jobs.__table__  # type: ignore[attr-defined]
+_NEXT = (
+    sa.update(_JOBS)
+    .where(_JOBS.c.id == sa.bindparam("of"))
+    .values(next_run_at=sa.bindparam("due"), error=sa.bindparam("told"))
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,8 +29,27 @@ def insert_new(
 
 def count_new(db: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows that break no unique key; give how many went in. For very many rows: nothing is read back."""
-    statement, connection = _inserting(db, table).execution_options(preserve_rowcount=True), db.connection()
+    connection = db.connection()
+    if connection.dialect.name == "postgresql":
+        return sum(_at_once(connection, table, group) for group in _alike(rows))
+    statement = _inserting(db, table).execution_options(preserve_rowcount=True)
     return sum(int(connection.execute(statement, group).rowcount) for group in _alike(rows))
+
+
+def _at_once(connection: sa.Connection, table: type[SQLModel], rows: list[dict[str, Any]]) -> int:
+    """One statement with one parameter, however many rows: the server reads them as JSON."""
+    name, columns = table.__tablename__, ", ".join(f'"{column}"' for column in sorted(rows[0]))
+    insert = (
+        f"INSERT INTO {name} ({columns}) SELECT {columns} "
+        f"FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json)) ON CONFLICT DO NOTHING"
+    )
+    return int(connection.execute(sa.text(insert), {"rows": json.dumps(rows, default=_plain)}).rowcount)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _inserting(db: Session, table: type[SQLModel]) -> Any:

@@ -123,7 +123,7 @@ def _counted(database: Database, clock: Shifted) -> Iterator[list[float]]:
             )
             at = (clock.now() - MINUTE).total_seconds()
             seen.extend([at] * (count - len(seen)))
-            over.wait(0.01)
+            over.wait(0.02)
 
     thread = threading.Thread(target=look)
     thread.start()

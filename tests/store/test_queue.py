@@ -13,6 +13,8 @@ from bot.store import effects, jobs, ledger, repositories, runqueue, runs, sessi
 from bot.store.budget import Reserved, Scope, open_attempts, reserve
 from bot.store.database import Database, Db
 from bot.store.sessions import Caps, HeldByAnother
+from bot.store.sql import count_new
+from bot.store.tables import Runs
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 SPEC = {"on": {"schedule": "0 9 * * *"}, "prompt": "Look."}
@@ -208,5 +210,27 @@ def test_events_do_not_make_a_scheduled_fire_skip(database: Database) -> None:
         assert runs.live_runs(db, [job]) == {}
         (round_,) = fired(db, job)
         assert runs.live_runs(db, [job]) == {job: [round_]}
+
+    database.write_now(work)
+
+
+def test_rows_written_at_once_are_what_they_were_and_count_once(database: Database) -> None:
+    """Instants, JSON, nothing and quotes come back as they went in; rows that are there already are not counted."""
+
+    def work(db: Db) -> None:
+        held = jobs.get_job(db, a_job(db, prompt='it\'s "odd" \\ ünïcode :rows %s'))
+        assert held is not None
+        given = [
+            runs.row_for(held, Trigger(kind=TriggerKind.schedule, occasion=f"o-{n}", scheduled_for=NOW), NOW, reason="it's\n\\n")
+            for n in range(3)
+        ]  # fmt: skip
+        ended = runs.row_for(
+            held, Trigger(kind=TriggerKind.schedule, occasion="o-skipped"), NOW, status="skipped", error="e"
+        )
+        assert count_new(db, Runs, [*given, ended]) == 4
+        assert count_new(db, Runs, [*given, ended]) == 0
+        kept = runs.runs_of(db, held.id)[-1]
+        assert (kept.spec, kept.scheduled_for, kept.created_at) == (held.spec, NOW, NOW)
+        assert (kept.reason, kept.started_at, kept.number, kept.dry_run) == ("it's\n\\n", None, None, False)
 
     database.write_now(work)
