@@ -14,6 +14,7 @@ from bot.model.run import TriggerKind
 from bot.store import heartbeat, words
 from bot.store.runs import LIVE as LIVE_RUNS
 from bot.store.sessions import LIVE as LIVE_SESSIONS
+from bot.store.sql import lives
 from bot.store.tables import Deliveries, Jobs, Outbox, Runs, Sessions
 
 DAY = timedelta(hours=24)
@@ -50,8 +51,8 @@ def counts(db: Db, now: datetime) -> Counts:
     )
     return Counts(
         jobs=_by(db, Jobs.status, living),
-        runs=_by(db, Runs.status, col(Runs.status).in_(LIVE_RUNS)),
-        sessions=_by(db, Sessions.status, col(Sessions.status).in_(LIVE_SESSIONS)),
+        runs=_by(db, Runs.status, lives(col(Runs.status), LIVE_RUNS)),
+        sessions=_by(db, Sessions.status, lives(col(Sessions.status), LIVE_SESSIONS)),
         runs_ended=_by(db, Runs.status, col(Runs.created_at) >= since, col(Runs.completed_at).is_not(None)),
         sessions_ended=_by(db, Sessions.status, col(Sessions.completed_at) >= since),
         cost=float(db.exec(spent).one()),

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session as Db
 from sqlmodel import col
 
+from bot.store.sql import lives
 from bot.store.tables import Jobs, Runs, Sessions
 from bot.store.views import LIVE_RUNS, LIVE_SESSIONS, Ids, within
 
@@ -18,13 +19,13 @@ def pulse(db: Db, ids: Ids, run_id: int | None = None) -> tuple[Any, ...]:
     mine = col(Runs.id) == run_id if run_id is not None else sa.true()
     working = db.execute(
         sa.select(col(Runs.id), col(Runs.status), col(Runs.cancel_requested_at), col(Runs.reason))
-        .where(which, mine, col(Runs.status).in_(LIVE_RUNS))
+        .where(which, mine, lives(col(Runs.status), LIVE_RUNS))
         .order_by(col(Runs.id))
     ).all()
     sessions = db.execute(
         sa.select(col(Sessions.id), col(Sessions.status), col(Sessions.cancel_requested_at))
         .where(
-            col(Sessions.status).in_(LIVE_SESSIONS),
+            lives(col(Sessions.status), LIVE_SESSIONS),
             col(Sessions.run_id).in_([row[0] for row in working]),
         )
         .order_by(col(Sessions.id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +83,11 @@ def upsert(
 def change(db: Session, statement: sa.Update | sa.Delete) -> int:
     """Run a conditional change; give how many rows it touched."""
     return int(db.execute(statement.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
+
+
+def lives(column: Any, states: Collection[str]) -> Any:
+    """The condition that a run or session is not over, spelled out in the statement: only so does SQLite use the index of the living."""
+    return column.in_(sa.bindparam(None, list(states), expanding=True, literal_execute=True))
 
 
 def one_at_a_time(db: Session, lock: int) -> None:

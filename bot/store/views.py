@@ -6,12 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from bot.model.run import Job, Repository, Run, RunStatus, Session, SessionStatus
+from bot.store.sql import lives
 from bot.store.tables import (
     Jobs,
     Repositories,
@@ -122,14 +124,16 @@ def _job_columns() -> tuple[Any, ...]:
 
 def overview(db: Db, ids: Ids, now: datetime, day: datetime) -> Overview:
     """The first page; `day` is when the operator's day began."""
-    month = sums_by_repository(db, ids, now - MONTH)
+    today = sums_by_repository(db, ids, day)
+    month = _with_past(db, ids, day - (MONTH - timedelta(days=1)), day, now, today)
+    week = _with_past(db, ids, day - timedelta(days=6), day, now, today)
     rows = _repository_rows(db, ids, month)
     return Overview(
         counts=_added([row.counts for row in rows]),
         rows=rows,
         month=_summed(month.values()),
-        week=_summed(sums_by_repository(db, ids, now - timedelta(days=7)).values()),
-        today=_summed(sums_by_repository(db, ids, day).values()),
+        week=_summed(week.values()),
+        today=_summed(today.values()),
         next_fires=next_fires(db, ids),
         live=live(db, ids),
         failures=failures(db, ids, now - timedelta(days=7)),
@@ -151,8 +155,30 @@ def _summed(sums: Collection[Sum]) -> Sum:
     )  # fmt: skip
 
 
-def sums_by_repository(db: Db, ids: Ids, since: datetime) -> dict[int, Sum]:
-    """What ended since then, by repository: read from one index alone."""
+_PAST: WeakKeyDictionary[Any, dict[tuple[datetime, datetime], dict[int, Sum]]] = WeakKeyDictionary()
+"""By database: sums of stretches of whole days that are over. What has ended ends no second time."""
+SETTLED = timedelta(minutes=10)
+"""How long after midnight the day before may still get an ending that began to be written in it."""
+
+
+def _with_past(
+    db: Db, ids: Ids, since: datetime, day: datetime, now: datetime, today: dict[int, Sum]
+) -> dict[int, Sum]:
+    """The sums since then: those of the days that are over, counted once a day, and today's."""
+    kept = _PAST.setdefault(db.get_bind(), {})
+    past = kept.get((since, day))
+    if past is None:
+        past = sums_by_repository(db, None, since, day)
+        if now - day > SETTLED:
+            for old in [key for key in kept if key[1] != day]:
+                del kept[old]
+            kept[since, day] = past
+    mine = past if ids is None else {key: past[key] for key in ids if key in past}
+    return {key: _summed([s[key] for s in (mine, today) if key in s]) for key in {*mine, *today}}
+
+
+def sums_by_repository(db: Db, ids: Ids, since: datetime, until: datetime | None = None) -> dict[int, Sum]:
+    """What ended since then, and before `until`, by repository: read from one index alone."""
     status = col(Sessions.status)
     # the + 0 keeps SQLite from reading every session there ever was in the order of repositories
     place = col(Sessions.repository_id) + sa.literal_column("0")
@@ -162,6 +188,7 @@ def sums_by_repository(db: Db, ids: Ids, since: datetime) -> dict[int, Sum]:
             _n(status == SessionStatus.quiet.value), sa.func.sum(Sessions.cost),
         )
         .where(col(Sessions.completed_at) >= since, within(col(Sessions.repository_id), ids))
+        .where(col(Sessions.completed_at) < until if until is not None else sa.true())
         .group_by(place)
     )  # fmt: skip
     return {key: Sum(int(n), int(good), int(quiet), float(cost or 0)) for key, n, good, quiet, cost in rows}
@@ -180,7 +207,7 @@ def _repository_rows(db: Db, ids: Ids, month: dict[int, Sum]) -> tuple[Repositor
         key: int(count)
         for key, count in db.execute(
             sa.select(col(Runs.repository_id), sa.func.count())
-            .where(col(Runs.status).in_(LIVE_RUNS))
+            .where(lives(col(Runs.status), LIVE_RUNS))
             .group_by(col(Runs.repository_id))
         )
     }
@@ -218,10 +245,10 @@ def next_fires(db: Db, ids: Ids, limit: int = 8) -> tuple[Fire, ...]:
 
 def live(db: Db, ids: Ids, limit: int = 20) -> tuple[Firing, ...]:
     """The runs that wait or work, first come first, with their sessions that are not over."""
-    firings = _firings(db, ids, col(Runs.status).in_(LIVE_RUNS), (col(Runs.priority), col(Runs.id)), limit)
+    firings = _firings(db, ids, lives(col(Runs.status), LIVE_RUNS), (col(Runs.priority), col(Runs.id)), limit)
     sessions: dict[int, list[Session]] = {}
     wanted = select(Sessions).where(
-        col(Sessions.status).in_(LIVE_SESSIONS), col(Sessions.run_id).in_([f.run.id for f in firings])
+        lives(col(Sessions.status), LIVE_SESSIONS), col(Sessions.run_id).in_([f.run.id for f in firings])
     )
     for row in db.exec(wanted.order_by(col(Sessions.id))):
         sessions.setdefault(row.run_id, []).append(Session.model_validate(row))
