@@ -283,6 +283,10 @@ class Intake:
             await self.database.write(installations.leave, [known], now)
             return f"{known.full_name} is {told.action}; its jobs are archived"
         moved = await self.database.write(installations.moved, known, told.place, told.installation, now)
+        if (
+            moved.full_name != known.full_name
+        ):  # rows name the repository, and what was noted names the old one
+            await self._forget_lists(moved, f"repository {told.action}")
         if moved.default_branch != known.default_branch:
             return await self.configurator.apply(moved, by=told.by.login)
         return f"{known.full_name} is now {moved.full_name}" if told.before else "noted"
@@ -337,9 +341,12 @@ class Intake:
         repository = await self.database.read(installations.found, told.place)
         if repository is None:
             return STRANGER
-        name = repository.full_name.lower()
-        await self.database.write(words.put, f"shuffled:{name}", told.what, self.clock.now())
+        await self._forget_lists(repository, told.what)
         return f"remembered lists are forgotten: {told.what}"
+
+    async def _forget_lists(self, repository: Repository, why: str) -> None:
+        name = f"shuffled:{repository.full_name.lower()}"
+        await self.database.write(words.put, name, why, self.clock.now())
 
     # ── items ────────────────────────────────────────────────────────────────────────────────────
 

@@ -196,6 +196,8 @@ def _issues(body: Body) -> Iterator[Happening]:
     yield from _item("issues", body, part(body, "issue"), pull=False)
     if text(body, "action") in ("deleted", "transferred"):
         yield Shuffled(place=place(part(body, "repository")), what=f"issue {text(body, 'action')}")
+    elif part(body, "changes", "old_issue"):
+        yield Shuffled(place=place(part(body, "repository")), what="issue came from another repository")
 
 
 def _pull(body: Body) -> Iterator[Happening]:
