@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from bot.web.pages.markdown import markdown
 from tests.web.house import House
 from tests.web.seed import TRIAGE, Piece, Seed, shop
 
+STATIC = Path(__file__).resolve().parents[2] / "bot" / "web" / "static"
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=")
 PAGES = {
     "/": "Recent failures",
@@ -50,6 +52,17 @@ async def test_every_page_says_what_it_is_for(lived: House) -> None:
             assert f'<html lang="{language}"' in answer.text
             assert language != "en" or said in answer.text, address
             assert not INLINE.search(answer.text), address
+
+
+async def test_no_page_loads_more_than_it_may(lived: House) -> None:
+    """Each page, and the form, is under 300 kB with every file it names, uncompressed."""
+    ada = await lived.person("ada", "maintain")
+    for address in (*PAGES, "/acme/shop/jobs/morning-triage/edit"):
+        answer = await ada.get(address, headers={"Accept": "text/html"})
+        assert answer.status_code == 200, address
+        files = set(re.findall(r"/static/([\w./-]+)\?v=", answer.text))
+        assert files, address
+        assert len(answer.content) + sum((STATIC / name).stat().st_size for name in files) < 300_000, address
 
 
 async def test_every_form_carries_the_token_of_the_session(lived: House) -> None:
