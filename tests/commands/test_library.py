@@ -15,8 +15,8 @@ NAMES = LIBRARY.names()
 PROMPTS = [name for name in NAMES if not LIBRARY.get(name).is_script]
 SHIPPED = """issue/root-cause issue/triage-labels issue/find-duplicates issue/needs-info issue/stale-check pr/security-review pr/code-review
 pr/summary pr/test-gaps codebase/health-check codebase/weekly-digest codebase/change-review codebase/dependency-review custom/linear-summary"""
-_EXAMPLE = re.compile(r"```json\n(.*?)\n```|`(\{\"version\".*?\})`", re.DOTALL)
-_FENCED = re.compile(r"<<<BEGIN UNTRUSTED .*?<<<END UNTRUSTED [^\n]*>>>", re.DOTALL)
+EXAMPLE = re.compile(r"```json\n(.*?)\n```|`(\{\"version\".*?\})`", re.DOTALL)
+FENCED = re.compile(r"<<<BEGIN UNTRUSTED .*?<<<END UNTRUSTED [^\n]*>>>", re.DOTALL)
 
 
 def _prompt(name: str) -> str:
@@ -52,7 +52,7 @@ def test_a_prompt_says_all_an_agent_needs(name: str) -> None:
     prompt = _prompt(name)
     for heading in ("## Leave alone", "## How to end", "## When to stay quiet", "ROUNDSMAN_OUTCOME"):
         assert heading in prompt
-    ours = _FENCED.sub("", prompt)
+    ours = FENCED.sub("", prompt)
     assert "Ignore your" not in ours
     assert NONCE not in ours
     assert HOSTILE not in prompt
@@ -63,7 +63,7 @@ def test_a_prompt_says_all_an_agent_needs(name: str) -> None:
 def test_a_prompts_examples_are_outcomes_its_job_may_have(name: str) -> None:
     """Each example reads as an outcome without malformed actions, and the command's own `may` lets all of it through."""
     command = LIBRARY.get(name)
-    examples = [first or second for first, second in _EXAMPLE.findall(_FENCED.sub("", _prompt(name)))]
+    examples = [first or second for first, second in EXAMPLE.findall(FENCED.sub("", _prompt(name)))]
     assert len(examples) == 2  # something and nothing
     for text in examples:
         outcome = parse(text.encode())
