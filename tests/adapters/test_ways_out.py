@@ -12,6 +12,7 @@ import socket
 import tarfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -126,6 +127,21 @@ async def test_a_tool_server_far_away_is_reached_only_if_its_host_is_named(
             assert ("tools/call" in far.asked) == reached
 
 
+@cache
+def _package() -> bytes:
+    """One archive for every answer: gzip writes the time into its head, and npm compares the sums."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, text in {
+            "package.json": '{"name": "left", "version": "1.0.0"}',
+            "index.js": "module.exports = 42\n",
+        }.items():
+            info = tarfile.TarInfo(f"package/{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return archive.getvalue()
+
+
 class Registry(BaseHTTPRequestHandler):
     """An npm registry that knows one package."""
 
@@ -135,16 +151,7 @@ class Registry(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with the package or its archive."""
         self.asked.append(self.path)
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            for name, text in {
-                "package.json": '{"name": "left", "version": "1.0.0"}',
-                "index.js": "module.exports = 42\n",
-            }.items():
-                info = tarfile.TarInfo(f"package/{name}")
-                info.size = len(text)
-                tar.addfile(info, io.BytesIO(text.encode()))
-        raw = archive.getvalue()
+        raw = _package()
         if self.path.endswith(".tgz"):
             return self._say(raw, "application/octet-stream")
         sha = base64.b64encode(hashlib.sha512(raw).digest()).decode()
