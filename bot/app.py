@@ -93,7 +93,10 @@ class Roundsman:
 
     def _doors(self) -> dict[str, object]:
         """What the webhook's door, the metrics and set-up need; a single user sets nothing up over the web."""
-        hooks = Hooks(lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep)
+        self.side.hearing.open()
+        hooks = Hooks(
+            lambda: self.client.credentials.webhook_secrets, self.side.recorder.keep, self.side.hearing.doubt
+        )
         doors: dict[str, object] = {"hooks": hooks, "quotas": self.quotas}
         return doors if self.settings.local else {**doors, "setup": Setup(self.client, self.client.use)}
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict
 
 from bot.model.agent import AgentEnd, Event, Patch, SessionRequest
-from bot.model.index import IndexMark, KeptList, Row
+from bot.model.index import Checked, IndexMark, KeptList, Row
 from bot.model.item import Item, RepositoryRef, Target
 from bot.model.job import JobSpec
 from bot.model.outcome import Action
@@ -113,6 +113,10 @@ class IndexedItems(Protocol):
 
         Rows updated at `unsure` or later may have changed again within their second: nothing learnt of them is kept.
         """
+        ...
+
+    async def confirm(self, repository: str, generation: str, check: Checked) -> None:
+        """Keep that GitHub was asked what is new, and how much had been heard before."""
         ...
 
     async def rows(self, repository: str, generation: str, *, is_open: bool) -> list[Row] | None:

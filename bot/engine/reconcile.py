@@ -14,6 +14,7 @@ from typing import Any
 from bot.engine import plain
 from bot.engine.bounds import judge_anew
 from bot.engine.credentials import known_credentials
+from bot.engine.hearing import COMPARED as SEEN
 from bot.engine.intake import Intake
 from bot.engine.polling import let_go_of_unnamed, named_repository
 from bot.github import payload
@@ -21,11 +22,10 @@ from bot.github.client import Client, moment
 from bot.github.webhook import deliver
 from bot.ports import Clock, Refusal
 from bot.settings import Settings
-from bot.store import deliveries, installations, words
+from bot.store import deliveries, hearing, installations, words
 from bot.store.database import Database
 
 _log = logging.getLogger("roundsman.reconcile")
-SEEN = "deliveries-seen"
 KEPT = timedelta(days=3)
 """How long GitHub keeps deliveries."""
 OVERLAP = timedelta(minutes=15)
@@ -78,6 +78,8 @@ class Reconciler:
                 newest.setdefault(str(row.get("guid")), row)
         known = await self.database.read(deliveries.known, list(newest))
         missing = [row for guid, row in newest.items() if guid not in known]
+        if missing:  # before they are read back: what can be trusted no longer is to be known first
+            await self.database.write(hearing.doubt)
         for row in sorted(missing, key=lambda row: str(row.get("delivered_at"))):
             if (refused := await self._fetch(row)) is not None:
                 _log.warning("delivery %s cannot be had: %s", row.get("guid"), refused.words)
@@ -138,11 +140,12 @@ class Reconciler:
         account = payload.text(row, "account", "login")
         if not account or not self.intake._is_allowed(account):
             return
+        events = tuple(name for name in row.get("events") or () if isinstance(name, str))
         now, asleep = self.clock.now(), bool(row.get("suspended_at"))
         grants = {k: v for k, v in payload.part(row, "permissions").items() if isinstance(v, str)}
         await self.database.write(
             installations.came, number, account, now, account_type=payload.text(row, "account", "type"),
-            permissions=grants, suspended=asleep,
+            permissions=grants, events=events, suspended=asleep,
         )  # fmt: skip
         if asleep:
             await self.database.write(installations.suspended, number, now)

@@ -9,6 +9,8 @@ from bot.engine import plain
 from bot.engine.commands import Commander
 from bot.engine.configuration import Configurator, surroundings
 from bot.engine.dashboard import DashboardIssue
+from bot.engine.hearing import EVERY as EVERY_LOOK
+from bot.engine.hearing import Hearing
 from bot.engine.intake import Intake
 from bot.engine.jobsfile import LOOK_EVERY, JobsFile
 from bot.engine.reactions import EVERY_SECONDS as LISTEN_EVERY
@@ -38,6 +40,7 @@ class GitHubSide:
     commander: Commander
     reconciler: Reconciler
     recorder: Recorder
+    hearing: Hearing
     jobs_file: JobsFile | None = None
 
     async def catch_up(self) -> None:
@@ -60,7 +63,9 @@ def attach(
         settings.poll_seconds,
     )  # fmt: skip
     reconciler = Reconciler(database, clock, client, intake, settings)
-    tracker.shuffled = _shuffled(database)
+    hearing = Hearing(database, clock, client)
+    tracker.shuffled, tracker.hearing = _shuffled(database), hearing.stretch
+    worker.chores["hearing"] = (EVERY_LOOK, hearing.beat)
     worker.chores["deliveries"] = (0.0, intake.turn)
     file = None
     if settings.jobs_file is not None:
@@ -74,6 +79,7 @@ def attach(
         commander,
         reconciler,
         Recorder(database, clock, intake.wake, plain.settled),
+        hearing,
         file,
     )
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import filters
-from bot.flow.indexed import holds, is_current, kept_lists, onward, told_by, watermark
+from bot.flow.indexed import holds, is_current, is_told, is_told_of, kept_lists, onward, told_by, watermark
 from bot.github.client import Client
 from bot.github.enrich import Enricher, merge
 from bot.github.remembered import Memory
-from bot.model.index import IndexMark, KeptList
+from bot.model.index import Checked, IndexMark, KeptList
 from bot.model.item import Item, RepositoryRef, Target
 from bot.ports import Found, IndexedItems, Refusal
 from filters import Facet
@@ -58,6 +58,10 @@ Shuffled = Callable[[RepositoryRef], Awaitable[datetime | None]]
 """When labels, milestones or items of a repository last changed in a way that updates no item."""
 
 
+Hearing = Callable[[RepositoryRef], Awaitable[str | None]]
+"""The stretch of time in which every webhook of a repository is known to have reached us; None where it is not known."""
+
+
 class GitHubTracker:
     """Reads issues and pull requests through one client; what it has read stays in the index."""
 
@@ -67,6 +71,7 @@ class GitHubTracker:
         self.client = client
         self.index: IndexedItems = index or Memory()
         self.shuffled = shuffled
+        self.hearing: Hearing | None = None
 
     async def matching(
         self,
@@ -265,17 +270,23 @@ class GitHubTracker:
     ) -> list[Row] | Refusal | None:
         """The index's rows once what was updated since is in it; None where it has begun anew meanwhile.
 
-        Where nothing was, that is one request: a 304 under the same token, else a page that tells nothing new.
+        Where nothing was, that is one request: a 304 under the same token, else a page that tells nothing new. Where webhooks
+        have told all there is, it is none.
         """
-        changed = await self._updated(hunt, mark.since)
-        if isinstance(changed, Refusal):
-            return changed
         name = hunt.repository.full_name
-        if changed:
-            since = onward(mark.since, changed, hunt.at)
-            unsure = watermark(hunt.at)
-            if not await self.index.add(name, mark.generation, changed, unsure=unsure, since=since):
-                return None
+        hearing = await self.hearing(hunt.repository) if self.hearing else None
+        if not (is_told(mark, hearing, hunt.now) and is_told_of(hunt.query)):
+            changed = await self._updated(hunt, mark.since)
+            if isinstance(changed, Refusal):
+                return changed
+            if changed:
+                since = onward(mark.since, changed, hunt.at)
+                unsure = watermark(hunt.at)
+                if not await self.index.add(name, mark.generation, changed, unsure=unsure, since=since):
+                    return None
+            if hearing is not None:
+                check = Checked(at=hunt.now, hearing=hearing, told=mark.told, doubts=mark.doubts)
+                await self.index.confirm(name, mark.generation, check)
         is_open = all(("state", "open") in each.conditions for each in lists)
         rows = await self.index.rows(name, mark.generation, is_open=is_open)
         hunt.generation, hunt.indexed = mark.generation, rows is not None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.flow.indexed import merged, older
-from bot.model.index import IndexMark, KeptList, Row
+from bot.model.index import Checked, IndexMark, KeptList, Row
 
 ROWS = 4_000
 """Rows kept over all repositories: some 20 MB."""
@@ -59,6 +59,11 @@ class Memory:
         held = tuple(dict.fromkeys((*life.mark.lists, *lists)))
         life.mark = life.mark.model_copy(update={"since": max(since or "", life.mark.since), "lists": held})
         return True
+
+    async def confirm(self, repository: str, generation: str, check: Checked) -> None:
+        """Keep that GitHub was asked."""
+        if (life := self._living(repository, generation)) is not None:
+            life.mark = life.mark.model_copy(update={"checked": check})
 
     async def rows(self, repository: str, generation: str, *, is_open: bool) -> list[Row] | None:
         """Copies of the rows."""

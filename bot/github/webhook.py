@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from bot.github import payload
+from bot.github.news import news_of
 from bot.model.happening import Delivery
 
 MOST_BYTES = 25 * 1024 * 1024
@@ -91,6 +92,7 @@ def deliver(guid: str, event: str, body: Mapping[str, Any]) -> Delivery:
         subject=_subject(body),
         happenings=found,
         ignored=ignored,
+        news=news_of(event, body),
     )
 
 

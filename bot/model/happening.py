@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -163,6 +164,18 @@ Happening = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a payload tells the index of its repository: an item as it is now; without a row, that something is not as it was.
+
+    `shuffled` says that labels, milestones or items changed in a way that updates no item.
+    """
+
+    place: Place
+    row: dict[str, Any] | None = None
+    shuffled: bool = False
+
+
 class Delivery(_Value):
     """One webhook delivery, verified and read. Nothing in `happenings` means it is ignored, for `ignored`."""
 
@@ -175,3 +188,5 @@ class Delivery(_Value):
     """What it is about: deliveries with the same subject are worked on in order."""
     happenings: tuple[Happening, ...] = ()
     ignored: str | None = None
+    news: News | None = None
+    """For the index alone; it is not kept with the delivery."""

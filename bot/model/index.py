@@ -23,10 +23,24 @@ class KeptList(BaseModel):
     stop_bound: str = ""
 
 
+class Checked(BaseModel):
+    """When GitHub was last asked what is new, and how much had been heard of the repository by webhooks before.
+
+    `at` is our clock, before the request; `hearing` names the stretch in which deliveries are known to arrive.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    at: datetime
+    hearing: str
+    told: int
+    doubts: int
+
+
 class IndexMark(BaseModel):
     """How fresh a repository's index is: since when it is kept whole, from when on updates are news, which lists it holds.
 
-    `generation` names one life of the index: who began with another one's begins again.
+    `generation` names one life of the index: who began with another one's begins again. `told` counts what webhooks told of
+    items, `doubts` what they told that the index could not take in.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,3 +49,6 @@ class IndexMark(BaseModel):
     begun_at: datetime
     since: str
     lists: tuple[KeptList, ...] = ()
+    told: int = 0
+    doubts: int = 0
+    checked: Checked | None = None

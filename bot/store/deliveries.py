@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 
-from bot.model.happening import Delivery, Happening
+from bot.model.happening import Delivery, Happening, News, Place
 from bot.model.run import Frozen
+from bot.store import hearing, indexed
 from bot.store.sql import change, insert_new, one_at_a_time
 from bot.store.tables import Deliveries
 
@@ -45,18 +46,29 @@ Settle = Callable[[Session, Sequence[Delivery], datetime], Mapping[str, str]]
 
 
 def record(
-    db: Session, arrived: Sequence[Delivery], now: datetime, settle: Settle | None = None
-) -> dict[str, bool]:
+    db: Session, arrived: Sequence[Delivery], now: datetime, settle: Settle | None = None, *, told: bool = True
+) -> dict[str, bool]:  # fmt: skip
     """Keep deliveries; gives the ids of those that are new, and whether each waits to be worked on.
 
-    One that is ignored, or that `settle` has an end for, is kept as handled.
+    One that is ignored, or that `settle` has an end for, is kept as handled. What they tell of items goes into the index of
+    their repositories, in the same transaction; with `told` off nothing does, and the index is asked about instead.
     """
+    _tell(db, arrived, now) if told else hearing.doubt(db)
     ends = {each.guid: f"ignored: {each.ignored}" for each in arrived if each.ignored}
     if settle is not None:
         ends |= settle(db, [each for each in arrived if not each.ignored], now)
     rows = {delivery.guid: _row(delivery, now, ends.get(delivery.guid)) for delivery in arrived}
     new = insert_new(db, Deliveries, list(rows.values()), Deliveries.guid)
     return {str(row[0]): row[0] not in ends for row in new}
+
+
+def _tell(db: Session, arrived: Sequence[Delivery], now: datetime) -> None:
+    news: dict[Place, list[News]] = {}
+    for each in arrived:
+        if each.news is not None:
+            news.setdefault(each.news.place, []).append(each.news)
+    for place, told in news.items():
+        indexed.hear(db, place, told, now)
 
 
 def _row(delivery: Delivery, now: datetime, end: str | None) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from bot.flow.indexed import OLD as OLD
-from bot.flow.indexed import merged, older
-from bot.model.index import IndexMark, KeptList, Row
+from bot.flow.indexed import heard, merged, older
+from bot.model.happening import News, Place
+from bot.model.index import Checked, IndexMark, KeptList, Row
+from bot.store import words
 from bot.store.database import Database
 from bot.store.repositories import by_name
-from bot.store.sql import change, one_at_a_time, upsert
-from bot.store.tables import IndexedItems, IndexState
+from bot.store.sql import change, one_at_a_time, put_all, upsert
+from bot.store.tables import IndexedItems, IndexState, Repositories
 
 CACHED = 4_000
 """Rows of all repositories that stay parsed in memory: some 20 MB."""
@@ -50,6 +52,10 @@ class KeptItems:
     ) -> bool:
         """Put rows in where none is newer, in one transaction with the watermark."""
         return await self._database.write(add, repository, generation, rows, unsure, since, lists)
+
+    async def confirm(self, repository: str, generation: str, check: Checked) -> None:
+        """Keep that GitHub was asked, and how much had been heard before."""
+        await self._database.write(confirm, repository, generation, check)
 
     async def rows(self, repository: str, generation: str, *, is_open: bool) -> list[Row] | None:
         """The rows, from memory where nothing was written since."""
@@ -88,7 +94,8 @@ def mark(db: Session, repository: str) -> IndexMark | None:
 def _mark(state: IndexState) -> IndexMark:
     return IndexMark(
         generation=state.generation, version=state.version, begun_at=state.begun_at, since=state.since,
-        lists=tuple(KeptList.model_validate(each) for each in state.lists),
+        lists=tuple(KeptList.model_validate(each) for each in state.lists), told=state.told, doubts=state.doubts,
+        checked=Checked.model_validate(state.checked) if state.checked else None,
     )  # fmt: skip
 
 
@@ -101,7 +108,7 @@ def begin(db: Session, repository: str, mark: IndexMark, rows: Sequence[Row]) ->
     change(db, sa.delete(IndexedItems).where(col(IndexedItems.repository_id) == here.id))
     state = {
         "generation": mark.generation, "version": 0, "begun_at": mark.begun_at, "since": mark.since,
-        "lists": [each.model_dump() for each in mark.lists],
+        "lists": [each.model_dump() for each in mark.lists], "told": 0, "doubts": 0, "checked": None,
     }  # fmt: skip
     upsert(db, IndexState, {"repository_id": here.id, **state}, ["repository_id"], state)
     values = {int(row["number"]): _values(here.id, merged(None, row, "")) for row in rows}
@@ -119,9 +126,7 @@ def add(
     if here is None or state is None or state.generation != generation:
         return False
     changed = _changed(_known(db, here.id, [int(row["number"]) for row in rows]), rows, unsure)
-    for row in changed:
-        values = _values(here.id, row)
-        upsert(db, IndexedItems, values, ["repository_id", "number"], values)
+    _put(db, here.id, changed)
     held = list(dict.fromkeys((*_mark(state).lists, *lists)))
     if changed:
         state.version += 1
@@ -131,6 +136,57 @@ def add(
         state.since = since
     db.add(state)
     return True
+
+
+def confirm(db: Session, repository: str, generation: str, check: Checked) -> None:
+    """Keep that GitHub was asked."""
+    here = by_name(db, repository)
+    if here is not None:
+        which = (col(IndexState.repository_id) == here.id, col(IndexState.generation) == generation)
+        change(db, sa.update(IndexState).where(*which).values(checked=check.model_dump(mode="json")))
+
+
+def hear(db: Session, place: Place, told: Sequence[News], now: datetime) -> None:
+    """Put in what webhooks tell of a repository's items; nothing where it has no index. Late and repeated ones change nothing."""
+    here = _here(db, place)
+    if here is None:
+        return
+    repository, full_name = here
+    if any(each.shuffled for each in told):
+        words.put(db, f"shuffled:{full_name}", "webhook", now)
+    one_at_a_time(db, LOCK_INDEX)
+    state = db.get(IndexState, repository, populate_existing=True)
+    rows = [each.row for each in told if each.row is not None]
+    if state is None or all(each.shuffled for each in told):
+        return
+    changed, doubt = heard(_known(db, repository, [int(row["number"]) for row in rows]), rows, state.since)
+    _put(db, repository, list(changed.values()))
+    state.version += bool(changed)
+    state.told += len(rows)
+    state.doubts += doubt + sum(1 for each in told if each.row is None and not each.shuffled)
+    db.add(state)
+
+
+def _here(db: Session, place: Place) -> tuple[int, str] | None:
+    """The id and name of a payload's repository, where it has an index."""
+    for found, told in ((_BY_ID, place.github_id), (_BY_NAME, place.full_name.lower())):
+        row = db.connection().execute(found, {"told": told}).first() if told is not None else None
+        if row is not None:
+            return int(row[0]), str(row[1])
+    return None
+
+
+_FED = (
+    sa.select(Repositories.id, Repositories.full_name)  # type: ignore[call-overload]
+    .join(IndexState, col(IndexState.repository_id) == Repositories.id)
+    .where(col(Repositories.archived_at).is_(None))
+)
+_BY_ID = _FED.where(Repositories.github_id == sa.bindparam("told"))
+_BY_NAME = _FED.where(Repositories.full_name == sa.bindparam("told"))
+
+
+def _put(db: Session, repository_id: int, rows: Sequence[Row]) -> None:
+    put_all(db, IndexedItems, [_values(repository_id, row) for row in rows], ["repository_id", "number"])
 
 
 def _known(db: Session, repository_id: int, numbers: Sequence[int]) -> dict[int, Row]:

@@ -49,11 +49,8 @@ class Recorder:
                 new = await self._database.write(
                     deliveries.record, [delivery for delivery, _ in group], self._clock.now(), self._settle
                 )
-            except Exception as fault:
-                if len(group) > 1:  # one that cannot be kept must not take the others with it
-                    await asyncio.gather(*(self._alone(*each) for each in group))
-                elif not group[0][1].done():
-                    group[0][1].set_exception(fault)
+            except Exception:  # one that cannot be kept must not take the others with it
+                await asyncio.gather(*(self._alone(*each) for each in group))
                 continue
             if self._woken is not None and any(new.values()):
                 self._woken()
@@ -64,7 +61,7 @@ class Recorder:
 
     async def _alone(self, delivery: Delivery, future: asyncio.Future[bool]) -> None:
         try:
-            new = await self._database.write(deliveries.record, [delivery], self._clock.now())
+            new = await self._database.write(deliveries.record, [delivery], self._clock.now(), told=False)
         except Exception as fault:
             if not future.done():
                 future.set_exception(fault)

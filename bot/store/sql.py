@@ -80,6 +80,20 @@ def upsert(
     db.execute(statement)
 
 
+def put_all(
+    db: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], keys: Collection[str]
+) -> None:
+    """Insert rows of one shape, or put them in the place of those with the same `keys`: one prepared statement."""
+    if not rows:
+        return
+    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table.__table__)  # type: ignore[attr-defined]
+    new = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    db.connection().execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_=new), [dict(row) for row in rows]
+    )
+
+
 def change(db: Session, statement: sa.Update | sa.Delete) -> int:
     """Run a conditional change; give how many rows it touched."""
     return int(db.execute(statement.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]

@@ -424,6 +424,9 @@ class IndexState(SQLModel, table=True):
     begun_at: datetime = instant(null=False, index=True)
     since: str
     lists: list[dict[str, Any]] = json(null=False)
+    told: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    doubts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    checked: dict[str, Any] | None = json()
 
 
 class Words(SQLModel, table=True):

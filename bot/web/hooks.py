@@ -36,6 +36,8 @@ class Hooks:
 
     secrets: Callable[[], Sequence[str]]
     keep: Callable[[Delivery], Awaitable[bool]]
+    doubt: Callable[[], None] = lambda: None
+    """Told of deliveries that were refused or could not be kept: something GitHub said may be lost."""
 
 
 class Gone(Exception):  # noqa: N818 - nothing is wrong
@@ -69,6 +71,7 @@ class Door:
                 status, media, said = problem.status, MEDIA, written(problem)
             except Exception:
                 log.exception("POST %s failed", PATH)
+                self._doubt()
                 status, media, said = 500, MEDIA, written(_BROKEN)
             await self._say(send, status, media, said)
 
@@ -80,9 +83,16 @@ class Door:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}
         taken = receive(headers, body, hooks.secrets())
         if isinstance(taken, Rejected):
+            if b"x-github-delivery" in fields:  # what does not even claim to be GitHub's loses nothing
+                hooks.doubt()
             raise Problem(taken.status, taken.words, code="webhook")
         new = await hooks.keep(taken)
         return json.dumps({"delivery": taken.guid, "known": not new}).encode()
+
+    def _doubt(self) -> None:
+        hooks = self.context.parts.get(PART)
+        if isinstance(hooks, Hooks):
+            hooks.doubt()
 
     async def _say(self, send: Send, status: int, media: str, said: bytes) -> None:
         headers = [(b"content-type", media.encode()), (b"content-length", str(len(said)).encode())]

@@ -11,9 +11,10 @@ import pytest
 from bot.demo import DemoIssue, DemoRepo
 from bot.demo.core import Actor
 from bot.demo.deeds import announce
-from bot.flow.indexed import OLD
-from bot.model.item import RepositoryRef
+from bot.flow.indexed import OLD, UNASKED
+from bot.model.item import RepositoryRef, Target
 from bot.ports import Found
+from bot.store import hearing
 from tests.world import World
 
 pytestmark = pytest.mark.xdist_group("stories")
@@ -47,11 +48,11 @@ class Shop:
             )  # fmt: skip
         assert answer.is_success, answer.text
 
-    async def fires(self, query: str = QUERY) -> tuple[list[int], int]:
+    async def fires(self, query: str = QUERY, target: Target = "issues") -> tuple[list[int], int]:
         """The items a fire takes, and its requests."""
         assert self.world.roundsman is not None
         tracker, now = self.world.roundsman.tracker, self.world.clock.now()
-        found = await tracker.matching(self.ref, query, "issues", now)
+        found = await tracker.matching(self.ref, query, target, now)
         assert isinstance(found, Found), found
         return sorted(item.number for item in found.items), found.requests
 
@@ -132,3 +133,107 @@ async def test_an_issue_from_another_repository_is_seen(world: World) -> None:
     announce(world.github, came.row, "opened", Actor("ada"), changes={"old_issue": {"number": 7}, "old_repository": {}})  # fmt: skip
     await world.hears()
     assert (await shop.fires())[0] == [*before, came.number]
+
+
+class Listening(Shop):
+    """A shop whose webhooks are known to arrive."""
+
+    def bug(self, title: str) -> DemoIssue:
+        """A bug that is for the first version from its first moment: one word is said of it."""
+        return self.repo.issue(title, labels=["bug"], milestone=self.milestone)
+
+    async def is_known(self) -> None:
+        """The door is open, GitHub's list of deliveries holds nothing we lack, and a fire has asked GitHub."""
+        await self.goes_on(anew=True)
+        await self.fires("is:open")
+        await self.fires("is:open", "prs")
+        assert (await self.fires("is:open"))[1] == 1
+
+    async def goes_on(self, *, anew: bool = False) -> None:
+        """The door gives its sign of life, and GitHub's list of deliveries is compared with ours."""
+        roundsman = self.world.roundsman
+        assert roundsman is not None
+        await self.world.database.write(hearing.beat, self.world.clock.now(), anew=anew)
+        await roundsman.side.reconciler.look()
+
+    async def hears_of_a_bug(self) -> int:
+        """A bug whose webhook arrives."""
+        bug = self.bug("Another")
+        await self.world.delivers()
+        await self.goes_on()
+        return bug.number
+
+
+async def test_a_fire_after_webhooks_asks_github_nothing(world: World) -> None:
+    """What was opened and closed meanwhile is known from the webhooks; silence is asked about."""
+    shop = Listening(world)
+    await world.hears()
+    await shop.is_known()
+    assert (await shop.fires("is:open"))[1] == 1, "silence proves nothing"
+    new = shop.bug("Crash as well")
+    shop.issues[0].close()
+    pull = shop.repo.pull("Mend it", "mend")
+    await world.delivers()
+    assert await shop.fires("is:open label:bug") == ([shop.issues[1].number, new.number], 0)
+    assert (await shop.fires("is:open updated:<7d"))[1] > 0, "an update may come without a webhook"
+    await shop.hears_of_a_bug()
+    assert await shop.fires("is:open head:mend", "prs") == ([pull.number], 0)
+
+
+async def test_what_may_not_have_been_heard_is_asked_about(world: World) -> None:
+    """A door that was away, a restart, a comment that tells no count: each costs the next fire one request."""
+    shop = Listening(world)
+    await world.hears()
+
+    async def is_away() -> None:
+        world.clock.move(minutes=2)
+        await shop.goes_on()
+
+    async def restarts() -> None:
+        await world.dies()
+        await world.wakes()
+        assert world.roundsman is not None
+        world.roundsman.web()
+        await world.roundsman.side.hearing.beat()
+        await shop.goes_on()
+
+    async def somebody_comments() -> None:
+        shop.issues[0].comment("ada", "Me too")
+        await world.delivers()
+
+    for deed in (is_away, restarts, somebody_comments):
+        await shop.is_known()
+        number = await shop.hears_of_a_bug()
+        await deed()
+        numbers, requests = await shop.fires("is:open label:bug")
+        assert (number in numbers, requests) == (True, 1), deed.__name__
+
+
+async def test_a_lost_webhook_is_found(world: World) -> None:
+    """By GitHub's list of deliveries within a minute; one that is in no list by the question after a quarter of an hour."""
+    shop = Listening(world)
+    await world.hears()
+    await shop.is_known()
+    await shop.hears_of_a_bug()
+    world.github.faults.add_delivery("issues", lost=True)
+    listed = shop.bug("Lost")
+    world.clock.move(seconds=40)
+    await shop.goes_on()
+    numbers, requests = await shop.fires("is:open label:bug")
+    assert (listed.number in numbers, requests) == (True, 1)
+
+    await shop.is_known()
+    await shop.hears_of_a_bug()
+    silent = shop.bug("Never told")
+    rows = world.github.tables.deliveries
+    for row in [each for each in rows if each.state == "waiting"]:
+        rows.drop(row.id)
+    numbers, requests = await shop.fires("is:open label:bug")
+    assert (silent.number in numbers, requests) == (False, 0)
+    for _ in range(int(UNASKED.total_seconds() / 30)):
+        world.clock.move(seconds=30)
+        await world.database.write(hearing.beat, world.clock.now(), anew=False)
+    await shop.goes_on()
+    await shop.hears_of_a_bug()
+    numbers, requests = await shop.fires("is:open label:bug")
+    assert (silent.number in numbers, requests) == (True, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import datetime, timedelta
 
@@ -12,10 +13,12 @@ from bot.flow.indexed import OLD
 from bot.github.client import Client
 from bot.github.items import GitHubTracker
 from bot.github.remembered import Memory
+from bot.github.webhook import deliver
+from bot.model.happening import Delivery
 from bot.model.item import RepositoryRef
 from bot.ports import Found, IndexedItems, Refusal
 from bot.store.database import Database
-from bot.store.indexed import KeptItems, purge
+from bot.store.indexed import KeptItems, hear, purge
 from bot.store.repositories import ensure_repository
 from tests.clock import FakeClock
 
@@ -110,6 +113,44 @@ async def test_the_same_is_found_with_and_without_an_index(
         plain = await found(GitHubTracker(client), ref, query, clock, target)
         for tracker in (indexed, remembering):
             assert told(await found(tracker, ref, query, clock, target)) == told(plain), (query, target)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_same_is_found_by_webhooks_alone(
+    kept: KeptItems, database: Database, hub: GitHub, client: Client, shop: DemoRepo, ref: RepositoryRef, clock: FakeClock, seed: int,
+) -> None:  # fmt: skip
+    """Delivered in any order, twice, or long after others: where they are believed unasked, it is what GitHub would say."""
+    people, dice = People(shop, clock, seed), random.Random(seed + 100)
+    tracker = GitHubTracker(client, kept)
+
+    async def hearing(_: RepositoryRef) -> str:
+        return "all along"
+
+    tracker.hearing = hearing
+    for target in ("issues", "prs"):
+        await found(tracker, ref, "is:open", clock, target)
+    unasked, seen, late = 0, 0, list[Delivery]()
+    for _ in range(24):
+        for _ in range(dice.randrange(4)):
+            people.act()
+            clock.move(seconds=dice.choice([0, 1, 2]))
+        rows = [row for row in hub.tables.deliveries if row.id > seen]
+        seen = max([seen, *(row.id for row in rows)])
+        told_now = [deliver(f"guid-{row.id:08}", row.event, json.loads(row.body)) for row in rows]
+        dice.shuffle(told_now)
+        repeated = [each for each in late if each.news and each.news.row and dice.random() < 0.3]
+        for each in (*told_now, *repeated):
+            if each.news is not None:
+                database.write_now(hear, each.news.place, [each.news], clock.now())
+        late += told_now
+        query, target = dice.choice(QUERIES)
+        answer = await found(tracker, ref, query, clock, target)
+        unasked += answer.requests == 0
+        assert told(answer) == told(await found(GitHubTracker(client), ref, query, clock, target)), (
+            query,
+            target,
+        )
+    assert unasked, "nothing was believed"
 
 
 async def test_a_quiet_fire_costs_one_request_and_survives_a_restart(
