@@ -58,7 +58,7 @@ class Git:
                 *words,
                 env=variables,
                 cwd=self.work_tree or "/",
-                stdin=asyncio.subprocess.PIPE,
+                stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
@@ -66,9 +66,11 @@ class Git:
         except FileNotFoundError as error:
             raise GitError("git is not installed; install it with your package manager") from error
         try:
-            out, err = await asyncio.wait_for(child.communicate(stdin), timeout)
+            out, err = await asyncio.wait_for(child.communicate(stdin or None), timeout)
         except TimeoutError as error:
             raise GitError(f"git {words[0]} took longer than {timeout:.0f} s") from error
+        except RuntimeError as error:  # uvloop's word for a pipe whose reader has ended
+            raise GitError(f"git {words[0]} ended before it read what it was given") from error
         finally:
             if child.returncode is None:
                 with contextlib.suppress(ProcessLookupError):

@@ -162,7 +162,8 @@ class Child:
 
     async def _feed(self, child: asyncio.subprocess.Process) -> None:
         assert child.stdin is not None
-        with contextlib.suppress(ConnectionError):
+        # uvloop calls it a RuntimeError where the child has ended and its pipe is gone.
+        with contextlib.suppress(ConnectionError, RuntimeError):
             child.stdin.write(self.stdin)
             await child.stdin.drain()
         # Open standard input costs some programs seconds of waiting.

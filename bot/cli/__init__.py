@@ -21,6 +21,7 @@ COMMANDS = {
     "cron": "bot.cli.cron:cron",
     "commands": "bot.cli.commands:commands",
     "notify": "bot.cli.notify:notify",
+    "tokens": "bot.cli.tokens:tokens",
     "schema": "bot.cli.schema:schema",
     "doctor": "bot.cli.doctor:doctor",
 }

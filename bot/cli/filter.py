@@ -188,9 +188,9 @@ def _plan_text(made: filters.Plan) -> str:
         lines.append(f"then check: {made.residual.text}")
     if made.enrich:
         lines.append(f"then ask, for those still unknown: {', '.join(made.enrich)}")
-    costs = [f"{count} {bucket}" for bucket, count in made.estimate.items() if count]
+    costs = [f"{count} of the {bucket} allowance" for bucket, count in made.estimate.items() if count]
     return "\n".join(
-        [*lines, f"about {', '.join(costs) or 'no'} requests", *(f"because {why}" for why in made.why)]
+        [*lines, f"requests, about: {', '.join(costs) or 'none'}", *(f"because {why}" for why in made.why)]
     )
 
 

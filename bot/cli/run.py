@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ from bot.flow.ceilings import Ceilings
 from bot.flow.review import Surroundings, review
 from bot.model.item import RepositoryRef
 from bot.model.job import JobSpec
+from bot.model.outcome import Comment, Decision
 from bot.model.run import Run, RunStatus, Session, SessionStatus, Trigger, TriggerKind
 from bot.store import jobs, repositories, runs, sessions
 from commands.catalog import Catalog
@@ -222,9 +224,12 @@ def show(result: Result, *, as_json: bool, dry_run: bool = False) -> None:
     console = Console()
     counts = result.json
     for session in result.sessions:
-        console.print(f"  #{session.number} {_word(session)}", highlight=False, markup=False)
+        where = f"#{session.number}" if session.number else "the repository:"
+        console.print(
+            f"  {where} {_word(session, dry_run=dry_run)}", highlight=False, markup=False, soft_wrap=True
+        )
         if dry_run and session.decision:
-            console.print(session.decision.get("summary", ""), markup=False)
+            console.print(indent(_planned(session), "      "), highlight=False, markup=False, soft_wrap=True)
     if result.run.reason:
         console.print(result.run.reason, markup=False)
     numbers = ", ".join(
@@ -233,10 +238,19 @@ def show(result: Result, *, as_json: bool, dry_run: bool = False) -> None:
     console.print(f"{'Dry run: ' if dry_run else ''}{numbers}.", highlight=False)
 
 
-def _word(session: Session) -> str:
+def _planned(session: Session) -> str:
+    """What a dry run would have written: the comment in full, the other actions by kind, what was refused and why."""
+    decision = Decision.model_validate(session.decision)
+    body = next((action.body for action in decision.allowed if isinstance(action, Comment)), decision.summary)
+    others = [f"and: {action.kind}" for action in decision.allowed if not isinstance(action, Comment)]
+    refused = [f"refused: {each.kind}: {each.reason}" for each in decision.refused]
+    return "\n".join([body.strip(), *others, *refused])
+
+
+def _word(session: Session, *, dry_run: bool = False) -> str:
     match session.status:
         case SessionStatus.succeeded:
-            return session.comment_url or "done"
+            return "would say:" if dry_run else session.comment_url or "done"
         case SessionStatus.quiet:
             return "nothing to say"
         case _:

@@ -1,7 +1,8 @@
-"""Schedules in words: `0 9 * * 1-5` is "At 09:00, Monday through Friday"."""
+"""Schedules and filters in words: `0 9 * * 1-5` is "At 09:00, Monday through Friday"."""
 
 import re
 from functools import lru_cache
+from typing import assert_never
 
 from babel.dates import get_day_names, get_month_names
 from cron_descriptor import (
@@ -12,7 +13,10 @@ from cron_descriptor import (
     get_description,
 )
 
+import filters
 from bot.model.cron import CronError, cron_fields, parse_cron
+from bot.model.duration import format_duration
+from bot.model.schedule import After, At, Cron, Events, Every
 
 LOCALES = {"en": "en_US", "tr": "tr_TR", "de": "de_DE", "fr": "fr_FR", "es": "es_ES", "it": "it_IT"}
 
@@ -35,6 +39,29 @@ def describe_cron(line: str, locale: str = "en", identity: str = "") -> str:
         return _named(str(get_description(written, options)), code)
     except (FormatException, MissingFieldException, WrongArgumentException, ValueError):
         return line
+
+
+def describe_trigger(trigger: Cron | Every | At | Events | After, identity: str = "") -> str:
+    """Say in English when a trigger fires."""
+    match trigger:
+        case Cron():
+            return describe_cron(trigger.schedule, identity=identity)
+        case Every():
+            return f"Every {format_duration(trigger.every)}"
+        case At():
+            return f"Once, at {trigger.at:%Y-%m-%d %H:%M}"
+        case Events():
+            return f"When GitHub says {', '.join(trigger.events)}"
+        case After():
+            return f"After the job {trigger.after.job} ended as {' or '.join(trigger.after.on)}"
+        case never:
+            assert_never(never)
+
+
+def describe_filter(query: str, target: str) -> str:
+    """Say a job's filter in English, with the kind its target implies; raises filters.QueryError."""
+    kind = {"issues": "is:issue ", "prs": "is:pr "}.get(target, "")
+    return filters.describe(f"{kind}({query})" if " OR " in query else f"{kind}{query}")
 
 
 def _named(words: str, locale: str) -> str:

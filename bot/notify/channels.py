@@ -67,6 +67,8 @@ class Channels:
             out, _ = await asyncio.wait_for(child.communicate(asked), PATIENCE)
         except TimeoutError:
             return Fault(f"the service gave no answer within {PATIENCE:g} seconds")
+        except RuntimeError:  # uvloop's word for a pipe whose reader has ended
+            return Fault("the sender broke off before it read the message")
         finally:
             if child.returncode is None:
                 child.kill()

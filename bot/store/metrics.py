@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from bot.store import heartbeat, words
 from bot.store.runs import LIVE as LIVE_RUNS
 from bot.store.sessions import LIVE as LIVE_SESSIONS
 from bot.store.sql import lives
-from bot.store.tables import Deliveries, Jobs, Outbox, Runs, Sessions
+from bot.store.tables import Deliveries, Effects, Jobs, Outbox, Runs, Sessions
 
 DAY = timedelta(hours=24)
 MOST_LAGS = 2_000
@@ -39,6 +40,12 @@ class Counts:
     words_waiting: int
     deliveries_waiting: int
     stopped: bool
+    commands: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Sessions that ended, by command (`prompt` for an inline one) and status."""
+    writes: dict[str, int] = field(default_factory=dict)
+    """What was written to GitHub, by kind."""
+    notified: dict[str, int] = field(default_factory=dict)
+    """Notifications that left, by channel."""
 
 
 def counts(db: Db, now: datetime) -> Counts:
@@ -64,12 +71,42 @@ def counts(db: Db, now: datetime) -> Counts:
         words_waiting=_count(db, Outbox, col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None)),
         deliveries_waiting=_count(db, Deliveries, col(Deliveries.handled_at).is_(None)),
         stopped=words.stopped(db) is not None,
+        commands=_commands(db, since),
+        writes=_writes(db, since),
+        notified=_by(db, Outbox.channel, col(Outbox.sent_at) >= since, Outbox.event != "job.completed"),
     )
 
 
 def _by(db: Db, column: Any, *which: Any) -> dict[str, int]:
     rows = db.execute(sa.select(column, sa.func.count()).where(*which).group_by(column)).all()
     return {str(name): int(count) for name, count in rows}
+
+
+def _commands(db: Db, since: datetime) -> dict[tuple[str, str], int]:
+    """Counted by job first, which an index answers; a job's spec is read once."""
+    ended = (
+        sa.select(col(Sessions.job_id), col(Sessions.status), sa.func.count())
+        .where(col(Sessions.completed_at) >= since)
+        .group_by(col(Sessions.job_id), col(Sessions.status))
+    )
+    rows = db.execute(ended).all()
+    command = sa.type_coerce(col(Jobs.spec), sa.JSON)["command"].as_string()
+    of_jobs = sa.select(col(Jobs.id), command).where(col(Jobs.id).in_({job for job, _, _ in rows}))
+    names = {job: name or "prompt" for job, name in db.execute(of_jobs)} if rows else {}
+    told: Counter[tuple[str, str]] = Counter()
+    for job, status, count in rows:
+        told[names.get(job, "prompt"), str(status)] += int(count)
+    return dict(told)
+
+
+def _writes(db: Db, since: datetime) -> dict[str, int]:
+    made = (
+        sa.select(col(Effects.kind), sa.func.count())
+        .join(Runs, col(Runs.id) == col(Effects.run_id))
+        .where(col(Runs.created_at) >= since, col(Effects.done).is_(True))
+        .group_by(col(Effects.kind))
+    )
+    return {str(kind): int(count) for kind, count in db.execute(made)}
 
 
 def _count(db: Db, table: Any, *which: Any) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -17,6 +17,7 @@ from bot.store.tables import MachineTokens
 
 PREFIX = "rdm_"
 Scope = Literal["see", "run", "edit", "operate"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class MachineToken(Frozen):

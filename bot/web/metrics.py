@@ -49,6 +49,20 @@ def exposition(counts: Counts, quotas: Mapping[tuple[str, str], tuple[int, int]]
     _by_status(
         registry, "sessions_ended_24h", "Sessions that ended in the last 24 hours.", counts.sessions_ended
     )
+    by_command = Gauge(
+        "roundsman_command_sessions_ended_24h", "Sessions that ended in the last 24 hours, by command.",
+        ["command", "status"], registry=registry,
+    )  # fmt: skip
+    for (command, status), count in counts.commands.items():
+        by_command.labels(command, status).set(count)
+    _by(registry, "writes_24h", "What runs of the last 24 hours wrote to GitHub.", "kind", counts.writes)
+    _by(
+        registry,
+        "notifications_sent_24h",
+        "Notifications that left in the last 24 hours.",
+        "channel",
+        counts.notified,
+    )
     singles = {
         "cost_usd_24h": ("US dollars spent in the last 24 hours.", counts.cost),
         "oldest_queued_session_seconds": ("How long the first session in the queue has waited.", counts.oldest_queued),
@@ -77,9 +91,13 @@ def exposition(counts: Counts, quotas: Mapping[tuple[str, str], tuple[int, int]]
 
 
 def _by_status(registry: CollectorRegistry, name: str, words: str, values: dict[str, int]) -> None:
-    gauge = Gauge(f"roundsman_{name}", words, ["status"], registry=registry)
-    for status, count in values.items():
-        gauge.labels(status).set(count)
+    _by(registry, name, words, "status", values)
+
+
+def _by(registry: CollectorRegistry, name: str, words: str, label: str, values: dict[str, int]) -> None:
+    gauge = Gauge(f"roundsman_{name}", words, [label], registry=registry)
+    for value, count in values.items():
+        gauge.labels(value).set(count)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -30,7 +30,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Agents and models": ("default_", "model_", "prices", "sandbox", "tools_dir", "workspace_", "egress", "mcp_", "idle_"),
     "Limits": ("max_", "ceilings", "minimum_period", "api_rate", "session_hours", "grace_seconds", "poll_"),
     "Context for prompts": ("http_", "linear_", "database_contexts"),
-    "Word and watch": ("notify", "quiet_", "webhooks_", "log_", "otlp_"),
+    "Word and watch": ("notify", "language", "quiet_", "webhooks_", "log_", "otlp_"),
     "Keeping": ("retention",),
 }  # fmt: skip
 """Headings of the settings page, each with the beginnings of its settings' names; the longest beginning wins."""

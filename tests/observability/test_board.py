@@ -21,7 +21,25 @@ ONE = {"active": 1, "completed": 1}
 
 def told() -> set[str]:
     """Every sample's name in an exposition that has something of each."""
-    counts = Counts(ONE, ONE, ONE, ONE, ONE, 1.0, [1.0], [1.0], [1.0], 1.0, 1, 1, 1, False)
+    counts = Counts(
+        ONE,
+        ONE,
+        ONE,
+        ONE,
+        ONE,
+        1.0,
+        [1.0],
+        [1.0],
+        [1.0],
+        1.0,
+        1,
+        1,
+        1,
+        False,
+        {("prompt", "quiet"): 1},
+        ONE,
+        ONE,
+    )
     text = exposition(counts, {("token", "core"): (1, 1)}) + generate_latest(PROCESS)
     return {s.name for family in text_string_to_metric_families(text.decode()) for s in family.samples}
 

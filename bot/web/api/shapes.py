@@ -9,12 +9,11 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 import filters
-from bot.flow.describe import describe_cron
+from bot.flow.describe import describe_filter, describe_trigger
 from bot.flow.schedule import Schedule
 from bot.flow.zone import local
 from bot.model.job import JobSpec
 from bot.model.run import Job, JobStatus, RunItem, RunStatus, Session, SessionStatus, TriggerKind
-from bot.model.schedule import Cron
 from bot.store.answers import ToldJob, ToldRun
 
 PUBLIC_KEYS = frozenset({
@@ -189,12 +188,12 @@ def preview_spec(now: datetime, spec: JobSpec, identity: str, job: Job | None, n
         local(spec.timezone, occasion.nominal).isoformat() for occasion in islice(schedule.occasions(now), n)
     ]
     try:
-        words = filters.describe(spec.query) if spec.query else None
+        words = describe_filter(spec.query, spec.target) if spec.query else None
     except filters.QueryError as error:
         words = f"not a query: {error}"
     sessions = spec.max_items if spec.has_items else 1
     return Preview(
         timezone=spec.timezone, next_fires=fires, filter_in_words=words,
-        schedule_in_words=[describe_cron(t.schedule, identity=identity) for t in spec.on if isinstance(t, Cron)],
+        schedule_in_words=[describe_trigger(trigger, identity) for trigger in spec.on],
         may_cost_a_run=min(spec.limits.budget.run, sessions * spec.limits.budget.session),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 import filters
+from bot.flow.describe import describe_filter
 from bot.flow.schedule import Schedule
 from bot.flow.written import as_yaml
 from bot.model.job import JobSpec
@@ -41,10 +42,8 @@ def fires_ahead(
 
 def in_words(query: str | None, target: str) -> str:
     """A filter in words, with the kind its target implies; nothing where it has faults."""
-    kind = {"issues": "is:issue", "prs": "is:pr"}.get(target, "")
     try:
-        whole = f"{kind} ({query})" if " OR " in (query or "") else f"{kind} {query}"
-        return filters.describe(whole) if query else ""
+        return describe_filter(query, target) if query else ""
     except filters.QueryError:
         return ""
 
