@@ -183,7 +183,7 @@ def build(
     def crew(watch: Watch, book: Book) -> Crew:
         return Crew(
             book=book, tracker=tracker, publisher=publisher, agent=agent or agents, sources=sources, clock=clock,
-            key=settings.key(), base_url=settings.base_url, clone_url=_clone_url(settings), watch=watch.over,
+            key=settings.key(), base_url=settings.links_url, clone_url=_clone_url(settings), watch=watch.over,
             default_engine=settings.default_engine, default_model=settings.default_model, ceilings=ceilings,
             secrets=settings.all_secrets(), mcp=settings.mcp_servers, recalls=recalls,
             steered=lambda: client.credentials.is_app,

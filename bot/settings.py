@@ -7,6 +7,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytz
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -202,6 +203,12 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where links lead to."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def links_url(self) -> str:
+        """Where links in what we write to GitHub lead to; empty where only this machine could follow them."""
+        near = (urlsplit(self.github_url).hostname or "") in ("127.0.0.1", "localhost", "::1")
+        return self.base_url if self.public_url or near else ""
 
     def private_key(self) -> str | None:
         """The App's private key; raises SettingsError where the named file cannot be read."""

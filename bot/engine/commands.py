@@ -110,7 +110,7 @@ class Commander:
             if isinstance(answer, Refusal):
                 if answer.kind == "busy":
                     return answer
-                answer = Reply(False, f"GitHub would not: {answer.words}")
+                answer = Reply(False, f"GitHub refused it: {answer.words}")
             answers.append(answer)
         said = "\n\n".join(answer.words for answer in answers if answer.words)
         if said:

@@ -56,9 +56,9 @@ class DashboardIssue:
             return None if answer.kind == "gone" else answer
         before = str(answer.object.get("body") or "")
         every = await self.database.read(jobs.jobs_of, repository.id)
-        if section(every) in before:
+        if section(every, repository.full_name) in before:
             return None
-        change = {"body": with_section(before, every)}
+        change = {"body": with_section(before, every, repository.full_name)}
         written = await self.client.write(ref, "PATCH", f"issues/{number}", json=change)
         return written if isinstance(written, Refusal) and written.kind == "busy" else None
 

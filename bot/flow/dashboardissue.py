@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import ValidationError
+
+from bot.flow.describe import describe_trigger
+from bot.model.job import JobSpec
 from bot.model.run import Job
 
 BEGIN, END = "<!-- roundsman-jobs -->", "<!-- /roundsman-jobs -->"
@@ -22,7 +26,7 @@ class Wish:
     job: str
 
 
-def section(jobs: Sequence[Job]) -> str:
+def section(jobs: Sequence[Job], full_name: str) -> str:
     """The list, every box as the jobs stand; `run now` is never ticked."""
     lines = [BEGIN, "### Jobs", ""]
     for job in jobs:
@@ -30,7 +34,7 @@ def section(jobs: Sequence[Job]) -> str:
             lines.append(f"- **{_shown(job.name)}**: disabled")
             continue
         ticked = "x" if job.status == "paused" else " "
-        lines.append(f"- **{_shown(job.name)}**")
+        lines.append(f"- **{_shown(job.name)}**{_when(job, full_name)}")
         lines.append(f"  - [ ] run now <!-- roundsman-box:run:{job.name} -->")
         lines.append(f"  - [{ticked}] paused <!-- roundsman-box:paused:{job.name} -->")
     if not jobs:
@@ -38,9 +42,9 @@ def section(jobs: Sequence[Job]) -> str:
     return "\n".join([*lines, "", END])
 
 
-def with_section(body: str, jobs: Sequence[Job]) -> str:
+def with_section(body: str, jobs: Sequence[Job], full_name: str) -> str:
     """The issue's text with the list brought up to date, and everything else as it was."""
-    fresh = section(jobs)
+    fresh = section(jobs, full_name)
     if _SECTION.search(body):
         return _SECTION.sub(lambda _: fresh, body, count=1)
     return f"{body.rstrip()}\n\n{fresh}\n"
@@ -60,6 +64,16 @@ def wishes(body: str, jobs: Sequence[Job]) -> tuple[Wish, ...]:
         if box == "paused" and ticked != (job.status == "paused"):
             asked.append(Wish("pause" if ticked else "resume", name))
     return tuple(dict.fromkeys(asked))
+
+
+def _when(job: Job, full_name: str) -> str:
+    """When it fires, in words; nothing of a job that cannot be read."""
+    try:
+        spec = JobSpec.model_validate(job.spec)
+    except ValidationError:
+        return ""
+    told = "; ".join(describe_trigger(trigger, f"{full_name.lower()}:{job.name}") for trigger in spec.on)
+    return f": {told} ({spec.timezone})" if told else ""
 
 
 def _shown(name: str) -> str:

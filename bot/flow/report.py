@@ -18,6 +18,8 @@ from bot.model.run import Effect
 MOST = 60_000
 """Characters of a comment; GitHub takes 65,536."""
 ROUNDS = 5
+HEADLINE = 100
+REFUSED = 10
 
 
 _NOTE = re.compile(
@@ -39,11 +41,17 @@ class Footer:
     again: str | None = None
 
 
-def how_again(full_name: str, *, steered: bool) -> str:
+def how_again(session: int, *, steered: bool) -> str:
     """How people get another round on an item: by a comment where comments reach us, else from a terminal."""
     if steered:
         return "<code>/roundsman rerun</code> to run again, <code>/roundsman ignore</code> to stop"
-    return f"<code>roundsman run {_one_line(full_name)}</code> to run again"
+    return f"<code>roundsman sessions rerun {session}</code> to run again"
+
+
+def headline(description: str | None, name: str) -> str:
+    """What stands above a comment: the job's description where it is as short as a headline, else its name in words."""
+    said = " ".join((description or "").split())
+    return said if 0 < len(said) <= HEADLINE else name.replace("-", " ").replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +116,41 @@ def comment(
     return head + _cut(text.strip(), room) + details + past + tail
 
 
+def formal(text: str, decision: Decision, done: Sequence[str], footer: Footer) -> str:
+    """The same as a review's or a check run's text: these have a headline of their own, and their own marks."""
+    tail = f"\n\n---\n{_small(footer)}"
+    details = _details(decision, done)
+    return _cut(text.strip(), MOST - len(details) - len(tail)) + details + tail
+
+
+def check_title(text: str) -> str:
+    """The first line of a text as a check run's title, which shows Markdown as it is written."""
+    first = next((line for line in text.splitlines() if line.strip()), "").strip()
+    bare = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", first.lstrip("#>-* "))
+    return re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", bare)[:255] or "Looked at"
+
+
 def _details(decision: Decision, done: Sequence[str]) -> str:
-    lines = [f"- {line}" for line in done]
-    lines += [f"- not done ({refused.kind}): {refused.reason}" for refused in decision.refused[:10]]
+    """What was done, and what was refused with its reason; one thing that was done needs no folding."""
+    refused = decision.refused
+    if len(done) == 1 and not refused:
+        return f"\n\n{_capital(done[0])}."
+    lines = [f"- {_capital(line)}" for line in done]
+    lines += [
+        f"- Not done: {_PROPOSALS.get(each.kind, each.kind)}, because {each.reason}"
+        for each in refused[:REFUSED]
+    ]
+    if len(refused) > REFUSED:
+        lines.append(f"- … and {len(refused) - REFUSED} more, on the session's page")
     if not lines:
         return ""
-    count = f"{len(done)} done" + (f", {len(decision.refused)} refused" if decision.refused else "")
-    return f"\n\n<details><summary>Actions: {count}</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+    counts = [f"{len(done)} done"] * bool(done) + [f"{len(refused)} refused"] * bool(refused)
+    head = f"Actions: {', '.join(counts)}"
+    return f"\n\n<details><summary>{head}</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _earlier(rounds: Sequence[EarlierRound], room: int) -> str:
@@ -137,7 +173,7 @@ def _small(footer: Footer) -> str:
     engine = f"{footer.engine} {footer.model}" if footer.model else footer.engine
     parts = [
         f"job <code>{_one_line(footer.job)}</code>",
-        f'<a href="{footer.run_url}">run {footer.run}</a>',
+        _linked(f"run {footer.run}", footer.run_url),
         engine,
         duration(footer.duration_s),
     ]
@@ -148,13 +184,19 @@ def _small(footer: Footer) -> str:
     return f"<sub>{' · '.join(parts)}</sub>"
 
 
+def _linked(words: str, url: str) -> str:
+    """A link, where there is an address that others can follow."""
+    return f'<a href="{url}">{words}</a>' if "://" in url else words
+
+
 def duration(seconds: float) -> str:
-    """Seconds as people say them: `0.8 s`, `42 s`, `3 min 5 s`."""
+    """Seconds as people say them: `0.8 s`, `42 s`, `3 min 5 s`, `2 h 5 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _cut(text: str, room: int) -> str:
@@ -178,7 +220,8 @@ def plain(text: str) -> str:
 def origin(job: str, session_url: str, number: int | None) -> str:
     """Words under an issue or pull request that a session opened: whose work it is and what it is about."""
     about = f" for #{number}" if number else ""
-    return f'---\n<sub>proposed by job <code>{_one_line(job)}</code>{about} · <a href="{session_url}">session</a></sub>'
+    where = f" · {_linked('session', session_url)}" if "://" in session_url else ""
+    return f"---\n<sub>proposed by job <code>{_one_line(job)}</code>{about}{where}</sub>"
 
 
 def deed(effect: Effect) -> str:
@@ -190,7 +233,9 @@ def deed(effect: Effect) -> str:
         case "assignee":
             return f"assigned to {name}"
         case "milestone":
-            return f"milestone set to {effect.after}" if effect.after else "milestone taken off"
+            return (
+                f"milestone set to {_one_line(str(effect.after))}" if effect.after else "milestone taken off"
+            )
         case "state":
             return "closed" if effect.after == "closed" else "opened again"
         case _:
@@ -201,13 +246,18 @@ def deed(effect: Effect) -> str:
             )
 
 
+_PROPOSALS = {
+    "comment": "a comment", "labels.add": "adding labels", "labels.remove": "removing labels", "assign": "assigning people",
+    "milestone": "setting the milestone", "close": "closing", "reopen": "opening again", "review": "a review", "check": "a check run",
+    "issue": "a new issue", "pull_request": "a pull request",
+}  # fmt: skip
 _KINDS = {"review": "review", "check": "check run", "issue": "new issue", "pull_request": "pull request"}
 
 
 def dashboard_issue() -> NewIssue:
     """The issue of a repository in which jobs without an item report."""
     body = (
-        "Results of jobs that work on the codebase, or on nothing in particular, appear here as comments, one a job.\n\n"
-        "Close it to be left in peace; it is opened again when a job has something to say."
+        "Jobs that work on the codebase, or on nothing in particular, report here: each in one comment that it keeps up to date.\n\n"
+        "Unsubscribe if you don't want to hear of them. Closed, this issue is opened again when a job has something to say."
     )
     return NewIssue(title="Roundsman dashboard", body=body)

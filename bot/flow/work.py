@@ -280,7 +280,7 @@ async def write(ticket: Ticket, place: int, crew: Crew) -> Wrote:
 def _untaken(decision: Decision, index: int, words: str) -> Decision:
     """The decision, with an action GitHub would not take among the refused."""
     action = decision.allowed[index]
-    refused = Refused(kind=action.kind, reason=f"GitHub would not: {words}", action=action)
+    refused = Refused(kind=action.kind, reason=f"GitHub refused it: {words}", action=action)
     return decision.model_copy(
         update={"refused": (*decision.refused, refused), "undone": (*decision.undone, index)}
     )
@@ -367,25 +367,8 @@ async def _comment(seat: Seat, crew: Crew, number: int, decision: Decision) -> W
 
 
 async def _words(seat: Seat, crew: Crew, number: int, decision: Decision, mark: str) -> str:
-    end, run_url = _ended(seat), f"{crew.base_url}/{seat.repository.full_name}/runs/{seat.run.id}"
-    mine = [
-        e
-        for e in await crew.book.effects(seat, number)
-        if e.session_id == seat.session.id and e.done and e.kind != "comment"
-    ]
+    mine = await _mine(seat, crew, number)
     saw = seat.session.saw or {}
-    footer = report.Footer(
-        seat.job.name,
-        seat.run.id,
-        run_url,
-        seat.session.engine or "",
-        end.model,
-        end.duration_s,
-        seat.session.cost,
-        again=report.how_again(seat.repository.full_name, steered=crew.steered())
-        if seat.spec.has_items
-        else None,
-    )
     rounds = [
         report.EarlierRound(past.completed_at, past.run_id, _text(Decision.model_validate(past.decision)))
         for past in await crew.book.earlier(seat)
@@ -393,17 +376,31 @@ async def _words(seat: Seat, crew: Crew, number: int, decision: Decision, mark: 
     ]
     names = fingerprint(saw), left(saw, mine)
     note = report.state_note(crew.key, seat.job.name, seat.session.number, seat.session.id, *names)
-    title = seat.spec.description or seat.job.name.replace("-", " ").capitalize()
     done = [report.deed(effect) for effect in mine]
     return report.comment(
-        title,
+        report.headline(seat.spec.description, seat.job.name),
         _text(decision),
         decision,
         done,
-        footer,
+        _footer(seat, crew),
         (mark, note),
         rounds if seat.spec.report != "new" else (),
     )
+
+
+async def _mine(seat: Seat, crew: Crew, number: int) -> list[Effect]:
+    """What this session did on the item, its comment apart."""
+    every = await crew.book.effects(seat, number)
+    return [e for e in every if e.session_id == seat.session.id and e.done and e.kind != "comment"]
+
+
+def _footer(seat: Seat, crew: Crew) -> report.Footer:
+    end, session = _ended(seat), seat.session
+    run_url = f"{crew.base_url}/{seat.repository.full_name}/runs/{seat.run.id}"
+    again = report.how_again(session.id, steered=crew.steered()) if seat.spec.has_items else None
+    return report.Footer(
+        seat.job.name, seat.run.id, run_url, session.engine or "", end.model, end.duration_s, session.cost, again=again
+    )  # fmt: skip
 
 
 async def _formal(seat: Seat, crew: Crew, number: int, decision: Decision) -> Wrote:
@@ -413,21 +410,21 @@ async def _formal(seat: Seat, crew: Crew, number: int, decision: Decision) -> Wr
     item = await _item(seat, crew)
     if item is None or isinstance(item, Refusal):
         return _wait_or_not(item) if item else Wrote()
-    text = _text(decision)
-    action: Check | Review
-    if seat.spec.report == "check":
-        action = Check(
-            name=f"Roundsman: {seat.job.name}"[:100],
-            conclusion="neutral",
-            title=text.splitlines()[0][:255],
-            summary=text[:65_000],
-        )
-    else:
-        action = Review(body=text)
+    action = await _as_formal(seat, crew, number, decision)
     key = f"{seat.key}/report-{action.kind}"
     await crew.book.intend(seat, key, number=number, kind=action.kind, facet=None, before=None, after=None)
     written = await crew.publisher.apply(seat.ref, number, action, key, None, item.head_sha)
     return await _record([key], written, crew)
+
+
+async def _as_formal(seat: Seat, crew: Crew, number: int, decision: Decision) -> Check | Review:
+    text = _text(decision)
+    done = [report.deed(effect) for effect in await _mine(seat, crew, number)]
+    body = report.formal(text, decision, done, _footer(seat, crew))
+    if seat.spec.report == "review":
+        return Review(body=body)
+    name, title = f"Roundsman: {seat.job.name}"[:100], report.check_title(text)
+    return Check(name=name, conclusion="neutral", title=title, summary=body)
 
 
 async def _make_home(seat: Seat, crew: Crew) -> int | Refusal:

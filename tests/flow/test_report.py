@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 
 from bot.flow import report
-from bot.flow.report import EarlierRound, Footer, comment, duration, how_again, marker, state_note
+from bot.flow.report import (
+    EarlierRound,
+    Footer,
+    check_title,
+    comment,
+    duration,
+    formal,
+    headline,
+    how_again,
+    marker,
+    origin,
+    state_note,
+)  # fmt: skip
 from bot.model.outcome import Decision, Refused
 
 KEY = b"k" * 32
@@ -17,7 +29,7 @@ def footer(**more: Any) -> Footer:
     """A footer of run 12."""
     given = {
         "job": "triage", "run": 12, "run_url": "https://bot.test/o/n/runs/12", "engine": "claude", "model": "sonnet",
-        "duration_s": 71.0, "cost": 0.034, "again": how_again("o/n", steered=True),
+        "duration_s": 71.0, "cost": 0.034, "again": how_again(31, steered=True),
     }  # fmt: skip
     return Footer(**{**given, **more})
 
@@ -40,7 +52,7 @@ def test_a_comment_reads_from_headline_to_small_print() -> None:
     assert said(done=done, decision=refused) == (
         "### Root-cause\n\nIt is the zone.\n\n"
         "<details><summary>Actions: 1 done, 1 refused</summary>\n\n"
-        "- label `bug` added\n- not done (close): the job may not close items\n\n</details>\n\n---\n"
+        "- Label `bug` added\n- Not done: closing, because the job may not close items\n\n</details>\n\n---\n"
         '<sub>job <code>triage</code> · <a href="https://bot.test/o/n/runs/12">run 12</a> · claude sonnet · 1 min 11 s · $0.03 · '
         "<code>/roundsman rerun</code> to run again, <code>/roundsman ignore</code> to stop</sub>\n"
         + marker(KEY, "triage", 7)
@@ -49,11 +61,51 @@ def test_a_comment_reads_from_headline_to_small_print() -> None:
 
 def test_the_small_print_offers_only_what_works() -> None:
     """Where no comment reaches us the terminal's command stands there; without an item, nothing; no cost, no money."""
-    assert "/roundsman" not in said(footer=footer(again=how_again("o/n", steered=False)))
-    assert "<code>roundsman run o/n</code>" in said(footer=footer(again=how_again("o/n", steered=False)))
+    assert "/roundsman" not in said(footer=footer(again=how_again(31, steered=False)))
+    assert "<code>roundsman sessions rerun 31</code>" in said(
+        footer=footer(again=how_again(31, steered=False))
+    )
     assert "again" not in said(footer=footer(again=None))
     assert "$" not in said(footer=footer(cost=None))
     assert "$" not in said(footer=footer(cost=0.0))
+
+
+def test_one_deed_is_told_without_folding_and_a_refusal_alone_counts_no_deed() -> None:
+    """What a person wants to know at once is not hidden; nothing says "0 done"."""
+    assert "\n\nLabel `bug` added.\n\n---\n" in said(done=("label `bug` added",))
+    alone = said(
+        decision=Decision(refused=(Refused(kind="labels.add", reason="the job may not add labels"),))
+    )
+    assert "<summary>Actions: 1 refused</summary>" in alone
+    assert "- Not done: adding labels, because the job may not add labels" in alone
+
+
+def test_the_headline_is_short() -> None:
+    """A job's description where it is one, else its name in words."""
+    assert headline("Is this issue\n here already?", "dup") == "Is this issue here already?"
+    assert headline("word " * 40, "morning-triage") == headline(None, "morning-triage") == "Morning triage"
+
+
+def test_a_review_and_a_check_run_have_the_small_print_too() -> None:
+    """Whose they are, what they cost, and what was refused; a check run's title shows no Markdown."""
+    refused = Decision(refused=(Refused(kind="close", reason="the job may not close items"),))
+    told = formal("## All is well\n\nReally.", refused, (), footer())
+    assert told.startswith("## All is well\n\nReally.\n\n<details><summary>Actions: 1 refused")
+    assert told.endswith("to stop</sub>")
+    assert "run 12</a> · claude sonnet" in told
+    assert (
+        check_title("\n## **All** is [well](https://x.test) in `cart_total`\n\nReally.")
+        == "All is well in cart_total"
+    )
+    assert check_title("  ") == "Looked at"
+
+
+def test_no_link_leads_to_an_address_nobody_can_follow() -> None:
+    """Without an address of the service, the run is named and not linked."""
+    told = said(footer=footer(run_url="/o/n/runs/12"))
+    assert "<a " not in told
+    assert "· run 12 ·" in told
+    assert "<a " not in origin("triage", "/o/n/sessions/3", 7)
 
 
 def test_earlier_rounds_fold_away_newest_first() -> None:
@@ -96,7 +148,7 @@ def test_marks_differ_by_key_job_item_and_session() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.84, "0.8 s"), (42, "42 s"), (59.9, "60 s"), (185, "3 min 5 s"), (3600, "60 min 0 s")],
+    [(0.84, "0.8 s"), (42, "42 s"), (59.9, "60 s"), (185, "3 min 5 s"), (3600, "1 h 0 min")],
 )
 def test_lengths_of_time(seconds: float, words: str) -> None:
     """As people say them."""

@@ -159,7 +159,7 @@ async def test_what_the_job_may_not_is_refused_with_its_reason(world: World) -> 
     reasons = {r.kind: r.reason for r in decision.refused}
     assert set(reasons) == {a.kind for a in ACTIONS} - {"comment"}
     assert all(reason.startswith("the job may not ") for reason in reasons.values())
-    assert "not done (close): the job may not close the item" in world.said_on(pull)
+    assert "Not done: closing, because the job may not close the item" in world.said_on(pull)
     assert (pull.labels, pull.row.state, pull.reviews) == (["needs-review"], "open", [])
     assert len(shop.issues) == 1
 
@@ -177,7 +177,10 @@ async def test_what_github_would_not_take_is_told(world: World) -> None:
     _, decision = await only_session(world, job)
     assert [decision.allowed[place].kind for place in decision.undone] == ["assign", "milestone"]
     assert "stranger cannot be assigned" in decision.refused[0].reason
-    assert "not done (milestone): GitHub would not: acme/shop has no milestone 'v9'" in world.said_on(pull)
+    assert (
+        "Not done: setting the milestone, because GitHub refused it: acme/shop has no milestone 'v9'"
+        in world.said_on(pull)
+    )
 
 
 async def test_a_dry_run_shows_everything_and_writes_nothing(world: World) -> None:
