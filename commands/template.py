@@ -55,7 +55,7 @@ class Command(FrontMatter):
     @property
     def is_script(self) -> bool:
         """Whether it runs a program instead of a model."""
-        return self.engine == "script"
+        return self.engine == "script" or (self.engine is None and self.script is not None)
 
     def values(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Each input's value: what a job gives, else the default. Raises CommandError for a missing or wrong one."""

@@ -65,27 +65,45 @@ class Configurator:
     ) -> str | Refusal:
         """Bring the jobs to what stands on the default branch; says in words what that changed.
 
-        With `head` the verdict is reported as a check run on that commit. A faulty configuration leaves the last
-        good one in force. One that is as it was is not read again unless `force` asks for it.
+        With `head` the verdict on that commit is reported there as a check run, whoever read the configuration first:
+        an installation, or the push before it. A faulty configuration leaves the last good one in force. One that is
+        as it was is not applied again unless `force` asks for it.
         """
         ref = ref_of(repository)
         known, _ = await self.database.read(installations.configuration_of, repository.id)
+        outcome = ""
         if not force:
             version = await configfiles.version(self.client, ref)
             if isinstance(version, Refusal):
                 return version
             if self._stamped(version) == known:
-                return "the configuration is as it was"
+                outcome = "the configuration is as it was"
+                if head is None or not known:
+                    return outcome
         read = await self.read(repository)
         if isinstance(read, Refusal):
             return read
-        outcome = await self._keep(repository, read, by or "push")
+        outcome = outcome or await self._keep(repository, read, by or "push")
         if head and (read.files.jobs or known):
-            check = check_of(read.found, read.commands, note=outcome)
-            written = await self.publisher.apply(ref, 0, check, f"config-{head}", None, head)
-            if isinstance(written, Refusal) and written.kind == "busy":
-                return written
+            refused = await self._report(repository, read, outcome, head)
+            if refused is not None and refused.kind == "busy":
+                return refused
         return outcome
+
+    async def _report(self, repository: Repository, read: Read, outcome: str, head: str) -> Refusal | None:
+        """Show the verdict on a pushed commit; the branch may have moved on since."""
+        ref = ref_of(repository)
+        version = await configfiles.version(self.client, ref, head)
+        if isinstance(version, Refusal):
+            return version
+        if version and version != read.files.version:
+            pushed = await self.read(repository, head)
+            if isinstance(pushed, Refusal):
+                return pushed
+            read, outcome = pushed, "A later push has changed it again."
+        check = check_of(read.found, read.commands, note=outcome)
+        written = await self.publisher.apply(ref, 0, check, f"config-{head}", None, head)
+        return written if isinstance(written, Refusal) else None
 
     def _stamped(self, version: str) -> str:
         """A version together with what it was judged under."""

@@ -192,13 +192,13 @@ class Intake:
             case RepositoryChanged():
                 return await self._repository(happening)
             case Pushed():
-                return await self._pushed(happening)
+                return await self._pushed(happening, kept)
             case ItemEvent() | ChecksDone():
                 return await self._event(happening, kept)
             case Commented():
                 return await self._commented(happening, kept)
             case CheckAsked():
-                return await self._recheck(happening)
+                return await self._recheck(happening, kept)
             case Shuffled():
                 return await self._shuffled(happening)
             case _:
@@ -293,22 +293,24 @@ class Intake:
 
     # ── configuration ────────────────────────────────────────────────────────────────────────────
 
-    async def _pushed(self, told: Pushed) -> str | Refusal:
-        repository = await self.database.read(installations.found, told.place)
-        if told.place.full_name.lower().endswith("/.github") and told.branch == told.place.default_branch:
+    async def _pushed(self, told: Pushed, kept: Kept) -> str | Refusal:
+        home = told.place.full_name.lower().endswith("/.github")
+        outcome: str | Refusal = "it does not touch the configuration"
+        if home and told.branch == told.place.default_branch:
             outcome = await self._organisation(told)
-            if isinstance(outcome, Refusal) or repository is None:
+            if isinstance(outcome, Refusal):
                 return outcome
-        if repository is None:
-            return STRANGER
+        if told.paths is not None and not any(map(touches, told.paths)):
+            return outcome
+        repository = await self._ours(told.place, kept)  # a push may overtake its installation
+        if repository is None or isinstance(repository, Refusal):
+            return repository or (outcome if home else STRANGER)
         if told.deleted or told.branch != (told.place.default_branch or repository.default_branch):
             return "not the default branch"
         if told.place.default_branch and told.place.default_branch != repository.default_branch:
             repository = await self.database.write(
                 installations.moved, repository, told.place, None, self.clock.now()
             )
-        if told.paths is not None and not any(map(touches, told.paths)):
-            return "it does not touch the configuration"
         outcome = await self.configurator.apply(repository, by=told.by.login, head=told.head)
         if not isinstance(outcome, Refusal):
             await self.dashboard.show(repository)
@@ -323,12 +325,12 @@ class Intake:
                 return outcome
         return f"read the configurations of {owner} again"
 
-    async def _recheck(self, told: CheckAsked) -> str | Refusal:
+    async def _recheck(self, told: CheckAsked, kept: Kept) -> str | Refusal:
         if told.app is not None and told.app != self.client.credentials.app_id:
             return "another App's check"
-        repository = await self.database.read(installations.found, told.place)
-        if repository is None:
-            return STRANGER
+        repository = await self._ours(told.place, kept)
+        if repository is None or isinstance(repository, Refusal):
+            return repository or STRANGER
         for number in told.pulls:
             outcome = await self.configurator.judge(repository, number)
             if isinstance(outcome, Refusal):

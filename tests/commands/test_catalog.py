@@ -100,4 +100,6 @@ def test_a_script_is_found_beside_its_command() -> None:
     own = Catalog({"house/count.md": "---\nengine: script\nscript: count.py\n---\n"})
     assert own.faults()["house/count"][0].code == "no-script"
     assert parse_command("x", "---\nengine: script\n---\n").is_script
+    assert parse_command("x", "---\nscript: count.py\n---\n").is_script
+    assert not parse_command("x", "---\nengine: claude\n---\nx").is_script
     assert not inline("x").is_script

@@ -176,6 +176,17 @@ async def test_a_broken_push_keeps_the_last_good_configuration(world: World) -> 
     assert [job.name for job in archived] == ["triage"]
 
 
+async def test_each_push_is_judged_on_its_own_commit(world: World) -> None:
+    """Two come before we look, and the second is broken: each check run stands where it belongs."""
+    shop = await configured(world)
+    good = shop.commit(("ada", world.clock.now(), "Rename", {MAIN: CONFIG.replace("triage:", "look:")}))
+    broken = shop.commit(("ada", world.clock.now(), "Oops", {MAIN: CONFIG.replace("filter:", "filtre:")}))
+    await world.hears()
+    assert [run["conclusion"] for run in await checks(world, shop, good)] == ["success"]
+    assert [run["conclusion"] for run in await checks(world, shop, broken)] == ["failure"]
+    assert await names(world) == ["triage"]
+
+
 async def test_a_push_elsewhere_reads_nothing(world: World) -> None:
     """Neither another branch nor other files."""
     shop = await configured(world)
