@@ -9,7 +9,8 @@ import pytest
 
 from bot.model.job import JobSpec
 from bot.store import jobs
-from bot.web.pages.draft import drafted, filled
+from bot.web.pages.draft import drafted
+from bot.web.pages.filled import filled
 from bot.web.pages.jobtemplates import STARTS
 from bot.web.pages.preview import drawn
 from tests.web.house import House
@@ -114,6 +115,25 @@ async def test_the_living_parts_say_what_the_job_will_do(house: House) -> None:
     broken = (await ada.post("/acme/shop/check-job", data=form | {"filter": "lable:bug"})).text
     assert "R-carets" in broken
     assert 'data-fix="label"' in broken or "did you mean" in broken
+
+
+async def test_without_script_one_button_shows_what_the_job_will_do(house: House) -> None:
+    """The whole page comes back with fires, cost, faults and what matches; nothing is saved, nothing is lost."""
+    ada = await house.person("ada", "maintain")
+    form = await form_of(ada, "/acme/shop/new-job?template=daily-triage")
+    page = (await ada.get("/acme/shop/new-job?template=daily-triage")).text
+    assert '<noscript><button class="btn" type="submit" name="look" value="1">' in page
+    answer = await ada.post(
+        "/acme/shop/new-job", data=form | {"look": "1", "cron": "0 7 * * 2", "description": "keep me"}
+    )
+    assert answer.status_code == 200
+    for said in ("only on Tuesday", "$5.00", "keep me", "no connection to GitHub"):
+        assert said in answer.text, said
+    broken = (await ada.post("/acme/shop/new-job", data=form | {"look": "1", "max_items": "99"})).text
+    assert 'id="max_items-error"' in broken
+    assert "Mend what is marked" in broken
+    assert "It is not saved yet" not in broken
+    assert house.database.read_now(jobs.jobs_of, house.shop.id) == []
 
 
 async def test_editing_changes_the_name_and_keeps_the_history(house: House) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from bot.model.run import SessionStatus, TriggerKind
 from bot.store import installations, jobs, ledger, runs, sessions
@@ -130,6 +131,41 @@ async def test_an_action_answers_with_what_it_did_and_a_way_back(lived: House) -
     job = lived.database.read_now(jobs.by_name, lived.shop.id, "morning-triage")
     assert job is not None
     assert job.status == "paused"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            "limits.timeout: 2 h is above the operator's ceiling of 1 h",
+            "asks for more than the operator allows",
+        ),
+        ("the command house/gone is not there", "cannot run as it stands"),
+    ],
+)
+async def test_a_job_that_is_skipped_says_why(lived: House, error: str, said: str) -> None:
+    """A job that reads well but may not run is not called unreadable."""
+    with lived.database.engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE jobs SET error = :error WHERE name = 'morning-triage'"), {"error": error}
+        )
+    text = (await (await lived.person("ada", "write")).get("/acme/shop/jobs/morning-triage")).text
+    assert said in text
+    assert "can no longer be read" not in text
+
+
+async def test_a_session_at_work_says_for_how_long(lived: House) -> None:
+    """ "Running for 2 min", never "Took 2 minutes ago"."""
+    ada = await lived.person("ada", "write")
+    newest = lived.database.read_now(runs.runs_of, 1, 1)[0]
+    live = next(
+        s for s in lived.database.read_now(sessions.of_run, newest.id) if s.started_at and not s.status.final
+    )
+    text = (await ada.get(f"/acme/shop/sessions/{live.id}")).text
+    tile = re.search(r"Running for</dt>\s*<dd[^>]*>\s*([^<]+)", text)
+    assert tile
+    assert re.match(r"\d+ (ms|s|min|h)", tile[1].strip())
+    assert "Took" not in text
 
 
 async def test_a_deleted_job_can_be_taken_back(lived: House) -> None:

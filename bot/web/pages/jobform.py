@@ -20,11 +20,12 @@ from bot.web.api import deeds
 from bot.web.api.doors import Name
 from bot.web.auth import Context, SignedInViewer, Visible, at_repository
 from bot.web.context import WebContext
-from bot.web.pages.draft import Draft, filled
+from bot.web.pages.draft import Draft
+from bot.web.pages.filled import filled
 from bot.web.pages.jobtemplates import SCRATCH, STARTS, start_named
 from bot.web.pages.language import gettext as _
 from bot.web.pages.places import job_url
-from bot.web.pages.preview import preview
+from bot.web.pages.preview import matching, preview
 from bot.web.pages.render import Notice, back, can, page, reader_of
 from bot.web.pages.sending import checked, sent
 from bot.web.problems import Problem
@@ -70,6 +71,8 @@ async def create(
     reader_of(request)
     form = await sent(request)
     draft = await checked(context, repository, form, None)
+    if form.get("look"):
+        return await _form(request, context, repository, form, None, draft, 200)
     name = str(form.get("name") or "").strip()
     fault = ""
     if draft.spec is not None and not _bad(draft):
@@ -109,6 +112,8 @@ async def save(
     form = await sent(request)
     before = await context.database.read(deeds.job_named, repository, name)
     draft = await checked(context, repository, form, before)
+    if form.get("look"):
+        return await _form(request, context, repository, form, before, draft, 200)
     wish = str(form.get("name") or "").strip()
     fault = ""
     if draft.spec is not None and not _bad(draft):
@@ -136,6 +141,8 @@ async def _form(
     catalog = await catalog_of(context, repository)
     first = draft if draft.given else await checked(context, repository, values, job)
     shown = await preview(context, repository, str(values.get("name") or ""), first, job)
+    if values.get("look"):  # asked for by a browser that runs no script
+        shown |= await matching(context, repository, first.spec, job)
     given = {
         "v": {"every_n": "", "every_unit": "h", "when_kind": "cron", "source": "command", "may_kind": "command", **_BLANK, **values}, "job": job,
         "faults": draft.by_field(), "fault": fault, "commands": list(catalog.commands()), "events": EVENT_NAMES, "zones": pytz.common_timezones,

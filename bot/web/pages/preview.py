@@ -128,22 +128,23 @@ async def matches(
     reader_of(request)
     form = await sent(request)
     before = await context.database.read(jobs.by_name, repository.id, job) if job else None
-    spec = drafted(form).spec
-    values: dict[str, Any] = {
-        "looked": None,
-        "said": "",
-        "prompt": "",
-        "prompt_of": None,
-        "repository": repository,
-    }
+    values = await matching(context, repository, drafted(form).spec, before)
+    return HTMLResponse(
+        fragment(request, "matches.html", {**values, "repository": repository}, viewer=viewer)
+    )
+
+
+async def matching(
+    context: WebContext, repository: Repository, spec: JobSpec | None, before: Job | None
+) -> dict[str, Any]:
+    """What `matches.html` says of a draft."""
+    values: dict[str, Any] = {"looked": None, "said": "", "prompt": "", "prompt_of": None}
     if spec is None:
-        values["said"] = _("Mend what is marked, then it is looked up.")
-    else:
-        try:
-            values |= await _looked(context, repository, spec, before)
-        except Problem as problem:
-            values["said"] = problem.detail
-    return HTMLResponse(fragment(request, "matches.html", values, viewer=viewer))
+        return values | {"said": _("Mend what is marked, then it is looked up.")}
+    try:
+        return values | await _looked(context, repository, spec, before)
+    except Problem as problem:
+        return values | {"said": problem.detail}
 
 
 async def _looked(

@@ -61,6 +61,10 @@ class Reader:
             return _("just now")
         return format_timedelta(apart, add_direction=True, locale=locale_of(self.language))
 
+    def since(self, instant: datetime) -> str:
+        """How long ago, as a length of time."""
+        return self.span(max(0.0, (self.now - instant).total_seconds() * 1000))
+
     def span(self, ms: float | None) -> str:
         """A length of time: `850 ms`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
         if ms is None:
