@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from bot.model.happening import (
@@ -85,7 +86,12 @@ def _must(found: Any, name: str) -> Any:
 def actor(row: Mapping[str, Any]) -> Actor:
     """Who a user object names; a deleted account is a ghost."""
     login = text(row, "login") or "ghost"
-    return Actor(login=login, bot=text(row, "type") == "Bot" or login.endswith("[bot]"))
+    return _actor(login, text(row, "type") == "Bot" or login.endswith("[bot]"))
+
+
+@lru_cache(1024)
+def _actor(login: str, bot: bool) -> Actor:
+    return Actor(login=login, bot=bot)
 
 
 def place(row: Mapping[str, Any]) -> Place:
@@ -93,14 +99,19 @@ def place(row: Mapping[str, Any]) -> Place:
     full_name = _must(text(row, "full_name"), "repository")
     if full_name.count("/") != 1:
         raise Unreadable("its repository has no OWNER/NAME")
+    return _place(
+        full_name, number(row, "id"), row.get("private") is True, text(row, "default_branch") or None,
+        row.get("fork") is True, row.get("archived") is True,
+    )  # fmt: skip
+
+
+@lru_cache(1024)
+def _place(
+    full_name: str, github_id: int | None, private: bool, default_branch: str | None, fork: bool, archived: bool
+) -> Place:  # fmt: skip
     return Place(
-        full_name=full_name,
-        github_id=number(row, "id"),
-        private=row.get("private") is True,
-        default_branch=text(row, "default_branch") or None,
-        fork=row.get("fork") is True,
-        archived=row.get("archived") is True,
-    )
+        full_name=full_name, github_id=github_id, private=private, default_branch=default_branch, fork=fork, archived=archived
+    )  # fmt: skip
 
 
 # ── installations and repositories ───────────────────────────────────────────────────────────────

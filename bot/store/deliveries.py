@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from bot.model.happening import Delivery, Happening, News, Place
 from bot.model.run import Frozen
 from bot.store import hearing, indexed
-from bot.store.sql import change, insert_new, one_at_a_time
+from bot.store.sql import change, count_new, known_of, one_at_a_time
 from bot.store.tables import Deliveries
 
 LOCK_DELIVERIES = 0x64656C69  # "deli"
@@ -57,9 +57,10 @@ def record(
     ends = {each.guid: f"ignored: {each.ignored}" for each in arrived if each.ignored}
     if settle is not None:
         ends |= settle(db, [each for each in arrived if not each.ignored], now)
-    rows = {delivery.guid: _row(delivery, now, ends.get(delivery.guid)) for delivery in arrived}
-    new = insert_new(db, Deliveries, list(rows.values()), Deliveries.guid)
-    return {str(row[0]): row[0] not in ends for row in new}
+    here = known(db, [delivery.guid for delivery in arrived])
+    rows = {each.guid: _row(each, now, ends.get(each.guid)) for each in arrived if each.guid not in here}
+    count_new(db, Deliveries, list(rows.values()))
+    return {guid: guid not in ends for guid in rows}
 
 
 def _tell(db: Session, arrived: Sequence[Delivery], now: datetime) -> None:
@@ -137,12 +138,7 @@ def holders(db: Session) -> list[str]:
 
 def known(db: Session, guids: Collection[str]) -> set[str]:
     """Which of these ids have arrived."""
-    found: set[str] = set()
-    every = sorted(guids)
-    for start in range(0, len(every), 900):
-        rows = db.exec(select(Deliveries.guid).where(col(Deliveries.guid).in_(every[start : start + 900])))
-        found |= set(rows)
-    return found
+    return known_of(db, Deliveries, "guid", guids)
 
 
 def any_waiting(db: Session) -> bool:

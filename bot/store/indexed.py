@@ -172,13 +172,13 @@ def _here(db: Session, place: Place) -> tuple[int, str] | None:
     for found, told in ((_BY_ID, place.github_id), (_BY_NAME, place.full_name.lower())):
         row = db.connection().execute(found, {"told": told}).first() if told is not None else None
         if row is not None:
-            return int(row[0]), str(row[1])
+            return (int(row[0]), str(row[1])) if row[2] is not None else None
     return None
 
 
 _FED = (
-    sa.select(Repositories.id, Repositories.full_name)  # type: ignore[call-overload]
-    .join(IndexState, col(IndexState.repository_id) == Repositories.id)
+    sa.select(Repositories.id, Repositories.full_name, IndexState.generation)  # type: ignore[call-overload]
+    .join(IndexState, col(IndexState.repository_id) == Repositories.id, isouter=True)
     .where(col(Repositories.archived_at).is_(None))
 )
 _BY_ID = _FED.where(Repositories.github_id == sa.bindparam("told"))

@@ -11,8 +11,8 @@ from bot.store import deliveries
 from bot.store.database import Database
 
 MOST = 100
-GATHER = 0.002
-"""Seconds; what comes so shortly after the first goes into the same commit."""
+GATHER, TURNS = 0.001, 4
+"""Seconds a commit waits for more, and how often at most; it waits again only where more came."""
 
 
 class Recorder:
@@ -32,18 +32,18 @@ class Recorder:
         self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def keep(self, delivery: Delivery) -> bool:
-        """Return once the delivery is durable; False where it was known already. Raises what the database raises."""
+    def keep(self, delivery: Delivery) -> asyncio.Future[bool]:
+        """Done once the delivery is durable; False where it was known already. Raises what the database raises."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((delivery, future))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        return await future
+        return future
 
     async def _write(self) -> None:
         """Commit what waits; what comes during a commit goes into the next, so a slow disk makes larger groups."""
-        await asyncio.sleep(GATHER)
         while self._waiting:
+            await self._gathered()
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
                 new = await self._database.write(
@@ -58,6 +58,15 @@ class Recorder:
                 if not future.done():
                     future.set_result(delivery.guid in new)
                 new.pop(delivery.guid, None)
+
+    async def _gathered(self) -> None:
+        """Wait while more come: a commit costs much the same for one and for many."""
+        seen = 0
+        for _ in range(TURNS):
+            if seen == len(self._waiting) or len(self._waiting) >= MOST:
+                return
+            seen = len(self._waiting)
+            await asyncio.sleep(GATHER)
 
     async def _alone(self, delivery: Delivery, future: asyncio.Future[bool]) -> None:
         try:

@@ -6,8 +6,10 @@ form, and what those cost is what an acknowledgement would wait for.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,10 +26,21 @@ PART = "hooks"
 PATH = "/webhooks/github"
 ACCEPTED = 202
 _BROKEN = Problem(500, "something broke on our side; the service's log says what")
-_TOO_LARGE = Problem(413, f"a payload has at most {MOST_BYTES} bytes", code="webhook")
 log = logging.getLogger("roundsman.web")
 
 Fields = dict[bytes, bytes]
+READ = (b"content-type", b"x-hub-signature-256", b"x-github-delivery", b"x-github-event")
+"""The headers that are looked at."""
+TOO_LARGE = Problem(413, f"a payload has at most {MOST_BYTES} bytes", code="webhook")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -57,62 +70,83 @@ class Door:
         """Whether a request is a delivery; one under a name that is not ours is refused further in, as any other."""
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             return False
-        return self.hosts is None or _host(scope) in self.hosts
+        return self.knows(next((value for name, value in scope["headers"] if name == b"host"), b""))
+
+    def knows(self, host: bytes) -> bool:
+        """Whether a name is ours."""
+        return self.hosts is None or host_of(host.decode("latin-1")) in self.hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one delivery."""
+        """Take one delivery by ASGI."""
         fields: Fields = dict(scope["headers"])
-        with WEBHOOK_SECONDS.time():
-            try:
-                status, media, said = ACCEPTED, "application/json", await self._take(fields, receive)
-            except Gone:
-                return
-            except Problem as problem:
-                status, media, said = problem.status, MEDIA, written(problem)
-            except Exception:
-                log.exception("POST %s failed", PATH)
-                self._doubt()
-                status, media, said = 500, MEDIA, written(_BROKEN)
-            await self._say(send, status, media, said)
+        future: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
+        try:
+            self.take(fields, await _body(fields, receive), future.set_result)
+        except Gone:
+            return
+        except Problem as problem:
+            future.set_result(self.refusal(problem))
+        said = await future
+        await send({"type": "http.response.start", "status": said.status, "headers": said.headers})
+        await send({"type": "http.response.body", "body": said.body})
 
-    async def _take(self, fields: Fields, receiving: Receive) -> bytes:
+    def take(self, fields: Fields, body: bytes, say: Callable[[Said], None]) -> None:
+        """Verify one delivery and have it kept; `say` is called once, when it is durable or with what is wrong."""
+        began = time.perf_counter()
+
+        def told(said: Said) -> None:
+            WEBHOOK_SECONDS.observe(time.perf_counter() - began)
+            say(said)
+
+        try:
+            guid, keeping = self._begun(fields, body)
+        except Problem as problem:
+            told(self.refusal(problem))
+        except Exception:
+            told(self._broken())
+        else:
+            keeping.add_done_callback(lambda kept: told(self._kept(guid, kept)))
+
+    def _begun(self, fields: Fields, body: bytes) -> tuple[str, asyncio.Future[bool]]:
         hooks = self.context.parts.get(PART)
         if not isinstance(hooks, Hooks):
             raise Problem(503, "this process takes no webhooks", code="hooks")
-        body = await _body(fields, receiving)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}
+        headers = {name.decode(): fields.get(name, b"").decode("latin-1") for name in READ}
         taken = receive(headers, body, hooks.secrets())
         if isinstance(taken, Rejected):
             if b"x-github-delivery" in fields:  # what does not even claim to be GitHub's loses nothing
                 hooks.doubt()
             raise Problem(taken.status, taken.words, code="webhook")
-        new = await hooks.keep(taken)
-        return json.dumps({"delivery": taken.guid, "known": not new}).encode()
+        return taken.guid, asyncio.ensure_future(hooks.keep(taken))
 
-    def _doubt(self) -> None:
+    def _kept(self, guid: str, kept: asyncio.Future[bool]) -> Said:
+        if kept.cancelled() or kept.exception() is not None:
+            return self._broken(None if kept.cancelled() else kept.exception())
+        return _said(ACCEPTED, "application/json", json.dumps({"delivery": guid, "known": not kept.result()}).encode())  # fmt: skip
+
+    def _broken(self, fault: BaseException | None = None) -> Said:
+        log.error("POST %s failed", PATH, exc_info=fault or True)
         hooks = self.context.parts.get(PART)
         if isinstance(hooks, Hooks):
             hooks.doubt()
+        return self.refusal(_BROKEN)
 
-    async def _say(self, send: Send, status: int, media: str, said: bytes) -> None:
-        headers = [(b"content-type", media.encode()), (b"content-length", str(len(said)).encode())]
-        if status != ACCEPTED:  # a browser may read a refusal; who is accepted is no browser
-            headers += self.dress
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": said})
+    def refusal(self, problem: Problem) -> Said:
+        """What is wrong; a browser may read it, so it is dressed as every page (who is accepted is no browser)."""
+        said = _said(problem.status, MEDIA, written(problem))
+        return Said(said.status, (*said.headers, *self.dress), said.body)
 
 
-def _host(scope: Scope) -> str:
-    return host_of(
-        next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-    )
+def _said(status: int, media: str, body: bytes) -> Said:
+    headers = ((b"content-type", media.encode()), (b"content-length", b"%d" % len(body)))
+    return Said(status, headers, body)
 
 
 async def _body(fields: Fields, receiving: Receive) -> bytes:
     """Read what is sent, no more than a payload may have."""
     told = fields.get(b"content-length", b"")
     if told.isdigit() and int(told) > MOST_BYTES:
-        raise _TOO_LARGE
+        raise TOO_LARGE
     parts, size, more = [], 0, True
     while more:
         message = await receiving()
@@ -122,6 +156,6 @@ async def _body(fields: Fields, receiving: Receive) -> bytes:
         parts.append(part)
         size += len(part)
         if size > MOST_BYTES:
-            raise _TOO_LARGE
+            raise TOO_LARGE
         more = message.get("more_body", False)
     return b"".join(parts)

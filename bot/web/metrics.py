@@ -20,7 +20,7 @@ from bot.web.problems import RESPONSES, Problem
 PROCESS = CollectorRegistry()
 """What only this process knows."""
 WEBHOOK_SECONDS = Histogram(
-    "roundsman_webhook_seconds", "From a webhook's first byte to our answer.", registry=PROCESS,
+    "roundsman_webhook_seconds", "From a webhook's last byte to our answer.", registry=PROCESS,
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )  # fmt: skip
 
