@@ -177,13 +177,24 @@ def schedule_of(job: Job, full_name: str) -> str:
     return schedule_in_words(spec.on, f"{full_name.lower()}:{job.name}") if spec else _("cannot be read")
 
 
+def action_word(kind: str) -> str:
+    """What an action does, in a word or two."""
+    known = {
+        "comment": _("comment"), "labels.add": _("add labels"), "labels.remove": _("remove labels"), "assign": _("assign"),
+        "milestone": _("milestone"), "close": _("close"), "reopen": _("reopen"), "review": _("review"), "check": _("check run"),
+        "issue": _("open an issue"), "pull_request": _("open a pull request"),
+    }  # fmt: skip
+    return known.get(kind, kind)
+
+
 def items_in_words(run: Any) -> str:
     """What a run did with its items, in short."""
     parts = [ngettext("%(n)s found", "%(n)s found", run.items_found) % {"n": run.items_found}]
-    if run.items_processed:
-        parts.append(_("%(n)s done") % {"n": run.items_processed})
     if run.items_quiet:
-        parts.append(_("%(n)s quiet") % {"n": run.items_quiet})
+        said = _("%(n)s done, %(quiet)s of them quiet")
+        parts.append(said % {"n": run.items_processed, "quiet": run.items_quiet})
+    elif run.items_processed:
+        parts.append(_("%(n)s done") % {"n": run.items_processed})
     if run.items_failed:
         parts.append(_("%(n)s failed") % {"n": run.items_failed})
     if run.items_skipped:

@@ -45,11 +45,14 @@ def checks(context: WebContext, workers: int) -> list[Check]:
         "bwrap": (True, _("agents are confined by bubblewrap")),
         "none": (False, _("agents run unconfined; install bubblewrap and set ROUNDSMAN_SANDBOX=auto")),
     }[settings.sandbox]
-    working = _("%(n)s at work") % {"n": workers} if workers else _("none has given a sign of life in the last minute; start `roundsman serve` or `roundsman worker`")  # fmt: skip
+    working = _("%(n)s at work") % {"n": workers} if workers else _("none has given a sign of life in the last minute; start “roundsman serve” or “roundsman worker”")  # fmt: skip
     channels = ", ".join(settings.notify) or _(
         "none; name channels in ROUNDSMAN_NOTIFY to be told of failures"
     )
-    address = settings.public_url or _("not set; set ROUNDSMAN_PUBLIC_URL so that links and webhooks work")
+    address = settings.public_url or (
+        _("this machine alone; set ROUNDSMAN_PUBLIC_URL where others shall follow links") if settings.local
+        else _("not set; set ROUNDSMAN_PUBLIC_URL so that links and webhooks work")
+    )  # fmt: skip
     return [
         Check("GitHub", app or by_token, github),
         Check(_("Workers"), workers > 0, working),
