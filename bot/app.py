@@ -38,7 +38,7 @@ from bot.notify import Post
 from bot.notify.post import PERIOD
 from bot.ports import Agent, Book, Clock, Refusal, Seat
 from bot.settings import Settings, SettingsError
-from bot.store import indexed, repositories, setup
+from bot.store import indexed, installations, repositories, setup
 from bot.store.database import Database, connect
 from bot.store.indexed import KeptItems
 from bot.store.migrate import migrate
@@ -137,6 +137,10 @@ class Roundsman:
     async def poll_configuration(self) -> None:
         """Read the configuration of every repository this process looks after, and what was missed meanwhile."""
         await self.side.catch_up()
+
+    async def faulty(self) -> dict[str, list[str]]:
+        """Repositories whose configuration is faulty, with its faults in words."""
+        return await self.database.read(installations.faulty)
 
     async def stop(self) -> None:
         """End in good order."""

@@ -260,8 +260,13 @@ class Book(Protocol):
         """Enter that the job dealt with an item as it is now, at an instant before this database knew of it."""
         ...
 
-    async def record(self, place: Place, found: Found, selection: Selection) -> int:
-        """Keep the verdicts, claim and queue what was picked, defer the rest; gives how many sessions it has."""
+    async def record(
+        self, place: Place, found: Found, selection: Selection, most_runs: int | None = None
+    ) -> int:
+        """Keep the verdicts, claim and queue what was picked, defer the rest; gives how many sessions it has.
+
+        Where `most_runs` of the job have opened sessions in the last 24 hours, nothing is picked and the run is skipped.
+        """
         ...
 
     async def end_run(self, run_id: int, status: RunStatus, words: str) -> None:

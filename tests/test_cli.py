@@ -1,5 +1,6 @@
 """The command line as a process: how it ends when called wrongly."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,37 @@ print("loaded:", [name for name in {heavy!r} if name in sys.modules])
         [sys.executable, "-c", asked], check=False, capture_output=True, text=True, timeout=120, cwd=ROOT
     )
     assert done.stdout.splitlines()[-1:] == ["loaded: []"], done.stderr
+
+
+def test_the_file_of_serve_is_validated_as_serve_reads_it(tmp_path: Path) -> None:
+    """The jobs of each repository, or every fault with its place."""
+    file = tmp_path / "jobs.yml"
+    good = """version: 1
+repositories:
+  acme/shop:
+    jobs:
+      triage:
+        on: {schedule: "0 9 * * *"}
+        prompt: "Triage #{{ item.number }}"
+  acme/till:
+    jobs:
+      look: {on: {events: [issues.opened]}, prompt: Look}
+"""
+    file.write_text(good)
+    code, out, err = call("jobs", "validate", str(file))
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{file}: valid, 2 jobs\n  acme/shop: triage: next ")
+    assert json.loads(call("jobs", "validate", str(file), "--json")[1])["jobs"] == [
+        "acme/shop: triage",
+        "acme/till: look",
+    ]
+    code, _, err = call("jobs", "validate", str(file), "--repo", "acme/shop")
+    assert (code, err) == (2, f"roundsman: {file} names its repositories itself; leave out --repo\n")
+    file.write_text(good.replace("prompt: Look", "promt: Look").replace("acme/shop:", "acme:"))
+    code, out, err = call("jobs", "validate", str(file))
+    assert (code, err) == (
+        1,
+        f"roundsman: {file} is invalid: 3 faults; mend what is listed and validate again\n",
+    )
+    assert f"{file}:3:3: repositories: 'acme' is no repository" in out
+    assert f"{file}:10:45: " in out

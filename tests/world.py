@@ -100,6 +100,11 @@ class World:
 
     async def wakes(self, **more: Any) -> None:
         """Roundsman starts, or starts again, with further settings where a story gives them."""
+        self.roundsman = self.built(**more)
+        await self.roundsman.start()
+
+    def built(self, **more: Any) -> Roundsman:
+        """Roundsman as it is before it starts."""
         usual: dict[str, Any] = {
             "data_dir": self._folder, "database_url": self._url, "github_app_id": self.app.id,
             "github_private_key": SecretStr(self.app.private_key), "github_webhook_secret": SecretStr(self.app.webhook_secret or ""),
@@ -109,10 +114,7 @@ class World:
         }  # fmt: skip
         settings = Settings(**usual | more)
         database = Database(connect(self._url))
-        self.roundsman = build(
-            settings, clock=self.clock, transport=self.wire, agent=self.agent, database=database
-        )
-        await self.roundsman.start()
+        return build(settings, clock=self.clock, transport=self.wire, agent=self.agent, database=database)
 
     async def hears(self) -> None:
         """GitHub delivers its webhooks, and everything that follows from them happens."""

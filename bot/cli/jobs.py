@@ -1,7 +1,7 @@
 """`roundsman jobs`: the jobs of repositories. `validate` needs nothing but the file."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,14 @@ import typer
 from bot.cli.ends import ended_badly, wrong_usage
 from bot.cli.shelf import shelf
 from bot.flow.clock import SystemClock
-from bot.flow.config import Configuration, ConfiguredJob, Source, read_configuration
+from bot.flow.config import (
+    Configuration,
+    ConfiguredJob,
+    Source,
+    names_repositories,
+    read_configuration,
+    read_repositories,
+)
 from bot.flow.document import LARGEST
 from bot.flow.review import Surroundings
 from bot.flow.schedule import Schedule
@@ -27,7 +34,11 @@ jobs = typer.Typer(help="The jobs of repositories.", cls=shelf(COMMANDS), no_arg
 
 def validate(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="A roundsman.yml; several are read together.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="A roundsman.yml; several are read together. Or the file of `serve --jobs`, alone.",
+        ),
     ],
     repository: Annotated[
         str | None, typer.Option("--repo", metavar="OWNER/REPO", help="Whose file it is.")
@@ -38,7 +49,7 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="One object: ok, jobs, faults, warnings.")] = False,
 ) -> None:
     """Check a configuration without network: every fault with its place. Exit code 1 when it has any, 2 when unread."""
-    found = read_files(files, repository, organisation)
+    found = _read(files, repository, organisation)
     if as_json:
         typer.echo(json.dumps(_as_json(found), ensure_ascii=False))
     else:
@@ -50,6 +61,32 @@ def validate(
         raise ended_badly(what, "mend what is listed and validate again")
     if not as_json:
         _praise(files, found)
+
+
+def _read(files: list[Path], repository: str | None, organisation: Path | None) -> Configuration:
+    if len(files) > 1 or not names_repositories(source := _source(files[0])):
+        return read_files(files, repository, organisation)
+    if repository or organisation:
+        what = "--repo" if repository else "--defaults"
+        raise wrong_usage(f"{files[0]} names its repositories itself", f"leave out {what}")
+    return _together(read_repositories(source, _alone))
+
+
+def _alone(repository: str) -> Surroundings:
+    """What is known of a repository without asking for it: its own commands may be anything."""
+    return Surroundings(now=SystemClock().now(), repository=repository, catalog=Catalog(), lone=True)
+
+
+def _together(found: dict[str, Configuration]) -> Configuration:
+    """The jobs of all repositories with the repository before their names; faults of the file itself once."""
+    jobs = [
+        replace(job, name=f"{name}: {job.name}")
+        for name, configuration in found.items()
+        for job in configuration.jobs
+    ]
+    faults = dict.fromkeys(fault for each in found.values() for fault in each.faults)
+    warnings = dict.fromkeys(fault for each in found.values() for fault in each.warnings)
+    return Configuration(tuple(jobs), tuple(faults), tuple(warnings))
 
 
 def read_files(files: list[Path], repository: str | None, organisation: Path | None = None) -> Configuration:

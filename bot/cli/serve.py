@@ -167,6 +167,9 @@ async def tick_once(program: Roundsman, back: timedelta) -> None:
     await program.start()
     try:
         await program.poll_configuration()
+        for name, faults in (await program.faulty()).items():
+            for fault in faults:
+                typer.echo(f"roundsman: {name}: {fault}; the last good jobs run until it is mended", err=True)
         await program.database.write(look_back, born - back, born)
         worker.fires = True
         await worker.busy()

@@ -21,6 +21,7 @@ from bot.store.candidates import candidates_of
 from bot.store.database import Database, Db
 
 _log = logging.getLogger("roundsman.rounds")
+DAY = timedelta(days=1)
 
 
 class StoreBook:
@@ -55,9 +56,11 @@ class StoreBook:
             ledger.done, place.job.id, candidate.item.number, candidate.state, None, None, at
         )
 
-    async def record(self, place: Place, found: Found, selection: Selection) -> int:
+    async def record(
+        self, place: Place, found: Found, selection: Selection, most_runs: int | None = None
+    ) -> int:
         """Keep the verdicts, claim and queue what was picked, defer the rest."""
-        return await self._db.write(_record, place, found, selection, self._clock.now())
+        return await self._db.write(_record, place, found, selection, self._clock.now(), most_runs)
 
     async def end_run(self, run_id: int, status: RunStatus, words: str) -> None:
         """End a run that works on nothing."""
@@ -204,7 +207,9 @@ def _open(db: Db, run_id: int, executor: str, now: datetime) -> Place | None:
     return Place(run=run, job=job, repository=repository)
 
 
-def _record(db: Db, place: Place, found: Found, selection: Selection, now: datetime) -> int:
+def _record(
+    db: Db, place: Place, found: Found, selection: Selection, now: datetime, most_runs: int | None = None
+) -> int:
     run, job = place.run, place.job
     standing = runs.get(db, run.id)
     if standing is None or standing.status.final or runs.was_chosen(db, run.id):
@@ -213,6 +218,9 @@ def _record(db: Db, place: Place, found: Found, selection: Selection, now: datet
         runs.end(db, run.id, RunStatus.cancelled, now, reason="cancelled while it chose")
         return 0
     numbers = [candidate.item.number for candidate in selection.picked]
+    if numbers and most_runs is not None and sessions.runs_since(db, job.id, now - DAY, run.id) >= most_runs:
+        _held(db, place, found, selection, now, f"above the operator's ceiling `runs_per_day`: {most_runs} runs of this job in 24 hours")  # fmt: skip
+        return 0
     taken = ledger.take(db, job.id, run.id, numbers, now) if numbers else set()
     if run.number is not None and len(taken) < len(numbers):
         runs.postpone(db, run.id, None, "its item was claimed by another run a moment earlier")
@@ -238,6 +246,21 @@ def _record(db: Db, place: Place, found: Found, selection: Selection, now: datet
     )  # fmt: skip
     runs.close_if_done(db, run.id, now)
     return len(taken)
+
+
+def _held(db: Db, place: Place, found: Found, selection: Selection, now: datetime, reason: str) -> None:
+    """End a run that may not work: what it would have picked comes first the next time."""
+    run, held = place.run, [candidate.item for candidate in selection.picked]
+    held += [verdict.item for verdict in selection.deferred]
+    skipped = [_verdict(run.id, v.item, "skipped", v.reason) for v in selection.skipped]
+    runs.record_items(db, [*skipped, *(_verdict(run.id, item, "deferred", reason) for item in held)])
+    if not run.dry_run:
+        ledger.deferred(db, place.job.id, [item.number for item in held], now)
+    runs.chosen(
+        db, run.id, found=len(found.items), skipped=len(skipped), deferred=len(held), requests=found.requests,
+        facts={"chosen": 0, "examined": found.examined, "undecided": list(found.undecided)[:100]},
+    )  # fmt: skip
+    runs.end(db, run.id, RunStatus.skipped, now, reason=reason)
 
 
 def _verdict(run_id: int, item: Item, verdict: Any, reason: str) -> RunItem:

@@ -45,7 +45,9 @@ class Ceilings(Part):
         default=None, description="US dollars an installation may spend a day."
     )
     runs_per_day: int | None = Field(
-        default=None, ge=1, description="Scheduled fires of one job in any 24 hours."
+        default=None,
+        ge=1,
+        description="Runs of one job in any 24 hours, whatever fires them; one that opens no session is none.",
     )
     minimum_period: Duration = timedelta(minutes=1)
 

@@ -95,7 +95,8 @@ async def choose(run_id: int, crew: Choosers) -> Choice:
         return Choice(words=held)
     if spec.when and not holds(spec.when, facts(place, found, selection, now)):
         return await _skip(place, crew, f"its condition does not hold: {spec.when}")
-    return Choice(sessions=await crew.book.record(place, found, selection))
+    most = crew.ceilings.runs_per_day
+    return Choice(sessions=await crew.book.record(place, found, selection, most))
 
 
 async def _select(

@@ -125,6 +125,15 @@ def read_repositories(
     return found
 
 
+def names_repositories(source: Source) -> bool:
+    """Whether a file holds the jobs of several repositories."""
+    try:
+        document, _ = read_document(source.path, source.text)
+    except UnreadableError:
+        return False
+    return "repositories" in document.entries
+
+
 def _configuration(drafts: list[_Draft], around: Surroundings, faults: list[Fault]) -> Configuration:
     """Build the drafted jobs and look at them together."""
     around = replace(

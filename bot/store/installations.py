@@ -247,6 +247,13 @@ def configuration_of(db: Session, repository_id: int) -> tuple[str | None, dict[
     return (row.config_sha, row.config_error) if row else (None, None)
 
 
+def faulty(db: Session) -> dict[str, list[str]]:
+    """The living repositories whose configuration is faulty, with its faults in words."""
+    wanted = select(Repositories).where(col(Repositories.archived_at).is_(None))
+    rows = db.exec(wanted.order_by(col(Repositories.full_name)))
+    return {f"{row.owner}/{row.name}": list(row.config_error["faults"]) for row in rows if row.config_error}
+
+
 def github_id(db: Session, repository_id: int) -> int | None:
     """GitHub's own id of a repository."""
     row = db.get(Repositories, repository_id)

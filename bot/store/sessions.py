@@ -16,7 +16,7 @@ from bot.model.run import Session, SessionStatus
 from bot.store import effects, ledger, runs, words
 from bot.store.budget import Reserved, settle
 from bot.store.sql import LOCK_ADMISSION, change, insert_new, one_at_a_time
-from bot.store.tables import Sessions, Transcript
+from bot.store.tables import Jobs, Sessions, Transcript
 
 LIVE = (SessionStatus.queued.value, SessionStatus.running.value)
 LOOK = 60
@@ -54,6 +54,15 @@ class _Room:
 def attempt_key(session_id: int, attempt: int) -> str:
     """The name of one attempt: its workflow, its reservations."""
     return f"session-{session_id}-{attempt}"
+
+
+def runs_since(db: Db, job_id: int, since: datetime, but: int) -> int:
+    """How many runs of a job have opened sessions since then, one apart; another such look waits for this one's end."""
+    db.exec(select(Jobs.id).where(Jobs.id == job_id).with_for_update()).first()
+    wanted = select(sa.func.count(sa.distinct(col(Sessions.run_id)))).where(
+        Sessions.job_id == job_id, Sessions.run_id != but, col(Sessions.queued_at) > since
+    )
+    return int(db.exec(wanted).one())
 
 
 def queue(db: Db, rows: Sequence[dict[str, Any]]) -> None:

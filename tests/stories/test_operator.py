@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from bot.cli.serve import tick_once
 from bot.store import installations, jobs, repositories
-from tests.stories.test_github_app import CONFIG, configured
+from tests.stories.test_github_app import CONFIG, MAIN, configured
 from tests.world import World
 
 pytestmark = pytest.mark.xdist_group("stories")
@@ -101,3 +104,56 @@ async def test_the_dashboard_issue_is_never_worked_on(world: World) -> None:
     for run in await world.runs_of(every):
         assert await world.reasons(run) == {board.number: "it is Roundsman's own dashboard issue"}
     assert "own dashboard issue" in world.comments(board)[-1].body
+
+
+async def test_a_tick_tells_of_a_faulty_configuration_and_goes_on(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What, where and what holds meanwhile, on standard error; the last good jobs fire."""
+    daily = CONFIG.replace("{events: [issues.opened, issue_comment.created]}", '{schedule: "0 9 * * *"}')
+    shop = await configured(world, daily)
+    world.agent_says("Triage #", "Seen.")
+    crash = shop.issue("Crash", labels=["bug"])
+    shop.commit(("ada", world.clock.now(), "Oops", {MAIN: daily.replace("filter:", "filtre:")}))
+    await world.hears()
+    await world.dies()
+    world.clock.set(world.clock.now().replace(hour=9, minute=1))
+    capsys.readouterr()
+    await tick_once(world.built(), timedelta(minutes=10))
+    told = capsys.readouterr().err
+    assert f"roundsman: acme/shop: {MAIN}:5:5: jobs.triage.filtre: " in told
+    assert "did you mean 'filter'?" in told
+    assert "the last good jobs run until it is mended" in told
+    assert "Seen." in world.said_on(crash)
+
+
+async def test_a_job_runs_no_more_often_a_day_than_the_operator_allows(world: World) -> None:
+    """Whatever fires it: events, a comment, somebody by hand. What had to wait comes first when the day is over."""
+    await world.dies()
+    await world.wakes(ceilings={"runs_per_day": 2})
+    shop = await configured(world)
+    world.agent_says("Triage #", "Seen.")
+    shop.issue("Idea")  # matches nothing: that is no run of its own
+    first, second = shop.issue("Crash", labels=["bug"]), shop.issue("Another", labels=["bug"])
+    await world.hears()
+    third = shop.issue("A third", labels=["bug"])
+    await world.hears()
+    third.comment("ada", "/roundsman run triage")
+    await world.hears()
+    assert world.agent.sessions == 2
+    assert "Seen." in world.said_on(first)
+    assert "Seen." in world.said_on(second)
+    here = await world.database.read(repositories.by_name, "acme/shop")
+    assert here is not None
+    (job,) = await world.database.read(jobs.jobs_of, here.id)
+    await world.by_hand(job)
+    reason = "above the operator's ceiling `runs_per_day`: 2 runs of this job in 24 hours"
+    held = (await world.runs_of(job))[-3:]
+    assert [(run.trigger, run.status, run.reason) for run in held] == [
+        (trigger, "skipped", reason) for trigger in ("event", "comment", "manual")
+    ]
+    assert (await world.reasons(held[-1]))[third.number] == reason
+    assert reason in world.comments(third)[-1].body
+    world.clock.move(hours=24)
+    await world.by_hand(job)
+    assert "Seen." in world.comments(third)[-1].body
