@@ -15,7 +15,7 @@ from sqlmodel import col, select
 from bot.model.run import Session, SessionStatus
 from bot.store import effects, ledger, runs, words
 from bot.store.budget import Reserved, settle
-from bot.store.sql import LOCK_ADMISSION, change, insert_new, one_at_a_time
+from bot.store.sql import LOCK_ADMISSION, change, insert_new, lives, one_at_a_time
 from bot.store.tables import Jobs, Sessions, Transcript
 
 LIVE = (SessionStatus.queued.value, SessionStatus.running.value)
@@ -136,7 +136,7 @@ def admit(
 def _room(db: Db, executor: str) -> _Room:
     room = _Room()
     running = select(Sessions.repository_id, Sessions.job_id, Sessions.concurrency, Sessions.executor).where(
-        Sessions.status == SessionStatus.running.value
+        lives(col(Sessions.status), LIVE), Sessions.status == SessionStatus.running.value
     )
     for repository, job, limit, holder in db.exec(running):
         room.take(repository, job, holder == executor)
@@ -157,7 +157,7 @@ def _candidates(db: Db, room: _Room, caps: Caps, now: datetime) -> list[Sessions
         sa.select(
             col(Sessions.id), col(Sessions.priority), col(Sessions.repository_id), in_job.label("in_job")
         )
-        .where(col(Sessions.status) == SessionStatus.queued.value)
+        .where(lives(col(Sessions.status), LIVE), col(Sessions.status) == SessionStatus.queued.value)
         .where(sa.or_(col(Sessions.not_before).is_(None), col(Sessions.not_before) <= now))
         .where(col(Sessions.repository_id).not_in(full), col(Sessions.job_id).not_in(room.full_jobs()))
         .subquery()
@@ -414,7 +414,9 @@ def held_of(db: Db, executor: str | None) -> list[tuple[int, int]]:
 
 def any_waiting(db: Db, now: datetime) -> bool:
     """Whether a session waits that may start by now."""
-    wanted = select(Sessions.id).where(Sessions.status == SessionStatus.queued.value)
+    wanted = select(Sessions.id).where(
+        lives(col(Sessions.status), LIVE), Sessions.status == SessionStatus.queued.value
+    )
     return (
         db.exec(
             wanted.where(sa.or_(col(Sessions.not_before).is_(None), col(Sessions.not_before) <= now)).limit(1)

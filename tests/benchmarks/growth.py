@@ -15,10 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from bot.store import due, indexed, runs, sessions
+from bot.store import deliveries, due, indexed, ledger, outbox, runqueue, runs, sessions, views
+from bot.store.budget import Reserved
 from bot.store.database import Database, connect
 from bot.store.migrate import migrate
-from bot.store.tables import IndexedItems, Jobs, Repositories, Runs
+from bot.store.sessions import Caps
+from bot.store.tables import Deliveries, IndexedItems, Jobs, Outbox, Repositories, Runs, Sessions
 from tests.benchmarks.table import Row
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -49,10 +51,33 @@ def _items(db: Session, size: int) -> None:
     _fill(db, IndexedItems, ({"repository_id": 1, "number": n, "state": "closed", "is_pull": False, "updated_at": "2026-01-01T00:00:00Z", "row": {"number": n, "state": "closed"}} for n in range(1, size + 1)))  # fmt: skip
 
 
+def _deliveries(db: Session, size: int) -> None:
+    _fill(db, Deliveries, ({"guid": f"guid-{n:08}", "event": "issues", "action": "opened", "repository": "o/r1", "subject": f"o/r1#{n % 500}", "received_at": NOW - timedelta(seconds=n), "handled_at": NOW, "outcome": "no job listens"} for n in range(size)))  # fmt: skip
+
+
+def _outbox(db: Session, size: int) -> None:
+    _fill(db, Outbox, ({"key": f"k{n}", "channel": "slack", "event": "failed", "body": {}, "tries": 1, "not_before": NOW - timedelta(minutes=n), "sent_at": NOW - timedelta(minutes=n)} for n in range(size)))  # fmt: skip
+
+
+def _ended(db: Session, size: int) -> None:
+    run = db.execute(sa.text("SELECT min(id) FROM runs")).scalar()
+    _fill(db, Sessions, ({"run_id": run, "job_id": 1, "repository_id": 1, "number": n, "title": "x", "url": "", "status": "succeeded", "queued_at": NOW, "started_at": NOW, "completed_at": NOW - timedelta(minutes=n), "cost": 0.1} for n in range(size)))  # fmt: skip
+
+
+CAPS = Caps(3, 3, 3)
+
+
+def _nobody(_db: Session, _session: Sessions) -> Reserved:
+    raise AssertionError("nothing waits")
+
+
 AXES: dict[str, tuple[int, Callable[..., None], dict[str, Look]]] = {
     "jobs": (100, _jobs, {"due": lambda db: due.due_jobs(db, NOW, 100)}),
     "repositories": (100, _repositories, {"index": lambda db: indexed.mark(db, "o/r1")}),
-    "history": (200, _history, {"last runs": lambda db: runs.runs_of(db, 1), "waiting": lambda db: runs.anything_left(db, NOW), "sessions": lambda db: sessions.any_waiting(db, NOW)}),
+    "history": (200, _history, {"last runs": lambda db: runs.runs_of(db, 1), "waiting": lambda db: runs.anything_left(db, NOW), "sessions": lambda db: sessions.any_waiting(db, NOW), "queue": lambda db: runqueue.claim(db, "me", 8, NOW), "page of runs": lambda db: views.recent(db, (1,)), "live": lambda db: views.live(db, (1,))}),
+    "sessions": (200, _ended, {"waiting": lambda db: sessions.any_waiting(db, NOW), "admission": lambda db: sessions.admit(db, "me", CAPS, NOW, reserve=_nobody), "of an item": lambda db: sessions.of_item(db, 1, 7), "claims": lambda db: ledger.claims(db, 1, [7, 8])}),
+    "deliveries": (200, _deliveries, {"any waiting": deliveries.any_waiting, "claim": lambda db: deliveries.claim(db, "me", 200), "known": lambda db: deliveries.known(db, ["guid-00000007", "new"])}),
+    "outbox": (200, _outbox, {"due": lambda db: outbox.due(db, NOW, hooks=True), "waiting": outbox.waiting}),
     "items": (100, _items, {"open items": lambda db: indexed.rows(db, "o/r1", "g", is_open=True)}),
 }  # fmt: skip
 
@@ -95,7 +120,9 @@ def _scans(database: Database, looks: dict[str, Look], table: str) -> list[str]:
 
 def _axis(database: Database, name: str) -> tuple[list[float], list[str]]:
     size, fill, looks = AXES[name]
-    table = {"history": "runs", "items": "indexed_items"}.get(name, name)
+    table = {"history": "runs", "items": "indexed_items"}.get(
+        name, name
+    )  # the others are named as their table
     took, held = [], 0
     for times in (1, 10, 100):
 
