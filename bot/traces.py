@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -45,6 +46,24 @@ def of_run(run_id: int, name: str, **about: str | int | None) -> Iterator[None]:
     parent = trace.set_span_in_context(NonRecordingSpan(root(run_id)))
     with _tracer.start_as_current_span(name, context=parent, attributes={"roundsman.run": run_id, **told}):
         yield
+
+
+def on() -> bool:
+    """Whether anything is traced."""
+    return not isinstance(_tracer, trace.NoOpTracer)
+
+
+def before(run_id: int, name: str, began: datetime, ended: datetime, **about: str | None) -> None:
+    """A span of a run's trace for what led to it, told afterwards."""
+    told = {f"roundsman.{key}": value for key, value in about.items() if value is not None}
+    parent = trace.set_span_in_context(NonRecordingSpan(root(run_id)))
+    given: dict[str, str | int] = {"roundsman.run": run_id, **told}
+    span = _tracer.start_span(name, context=parent, attributes=given, start_time=_nanoseconds(began))
+    span.end(_nanoseconds(ended))
+
+
+def _nanoseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1_000_000) * 1_000
 
 
 @contextmanager

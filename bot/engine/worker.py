@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot import __version__
+from bot import __version__, traces
 from bot.engine import ticker
 from bot.engine.durable import Durable
 from bot.engine.liveness import Liveness
@@ -26,6 +26,7 @@ from bot.engine.watch import Watch
 from bot.flow.due import PUNCTUAL
 from bot.ports import Clock
 from bot.store import executors, runqueue, runs, sessions
+from bot.store.cause import cause_of
 from bot.store.database import Database
 from bot.store.due import glance
 from bot.store.sessions import Caps
@@ -187,8 +188,16 @@ class Worker:
             return 0
         claimed = await self.database.write(runqueue.claim, self.executor, room, self.clock.now())
         for run_id, attempt in claimed:
+            if traces.on():
+                await self._trace(run_id)
             await self.durable.start_run(run_id, attempt)
         return len(claimed)
+
+    async def _trace(self, run_id: int) -> None:
+        """What made the run fire stands at the head of its trace."""
+        cause = await self.database.read(cause_of, run_id)
+        if cause is not None:
+            traces.before(run_id, cause.kind, cause.began, cause.recorded, delivery=cause.delivery)
 
     async def _admit(self) -> int:
         now = self.clock.now()

@@ -14,6 +14,8 @@ from bot import logs, traces
 from bot.settings import Settings
 from bot.store.database import Database
 from tests.adapters.test_engine import Bench
+from tests.stories.test_github_app import configured
+from tests.world import World
 
 pytestmark = pytest.mark.xdist_group("engine")
 
@@ -61,3 +63,29 @@ def test_nothing_is_traced_unless_asked() -> None:
     assert traces.set_up(None) is None
     with traces.of_run(1, "run"), traces.step("choose"):
         pass
+
+
+async def test_a_webhook_s_comment_stands_in_one_trace(tmp_path: Path, sqlite_url: str) -> None:
+    """From the delivery GitHub sent to the write of the comment: every span of the run has one trace id."""
+    spans, world = InMemorySpanExporter(), World(tmp_path, sqlite_url)
+    await world.wakes()
+    provider = traces.set_up(None, spans)
+    assert provider is not None
+    try:
+        shop = await configured(world)
+        world.agent_says("Triage #", "Happens in `cart.total()`.")
+        crash = shop.issue("Crash", labels=["bug"], author="bo")
+        await world.hears()
+        assert "cart.total()" in world.said_on(crash)
+        await world.dies()
+    finally:
+        provider.shutdown()
+        traces.set_up(None)
+    done = spans.get_finished_spans()
+    (webhook,) = [span for span in done if span.name == "webhook"]
+    assert webhook.attributes
+    assert webhook.attributes["roundsman.delivery"]
+    assert {span.context.trace_id for span in done if span.context} == {traces.root(1).trace_id}
+    order = [span.name for span in sorted(done, key=lambda span: span.start_time or 0)]
+    assert order[0] == "webhook"
+    assert {"run", "choose", "session", "work", "report, try 1"} <= set(order)

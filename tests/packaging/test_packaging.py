@@ -49,7 +49,9 @@ def test_the_wheel_holds_the_whole_program(wheel: Path) -> None:
     carried = set(project["tool"]["hatch"]["build"]["targets"]["wheel"].get("force-include", {}).values())
     assert inside == there | carried
     for needed in ("bot/web/templates/base.html", "bot/web/static/app.css", "bot/store/migrations/env.py",
-                   "commands/library/issue/root-cause.md", "bot/demo/content/issues.yml", "bot/demo/schema.graphql"):  # fmt: skip
+                   "commands/library/issue/root-cause.md", "bot/demo/content/issues.yml", "bot/demo/schema.graphql",
+                   *(f"bot/{part}/locale/{language}/LC_MESSAGES/{domain}.mo"
+                     for part, domain in (("web", "messages"), ("notify", "notify")) for language in ("de", "tr"))):  # fmt: skip
         assert needed in inside
 
 
