@@ -160,6 +160,7 @@ class ScriptedAgent:
         self.requests: list[SessionRequest] = []
         self.answers: list[tuple[str, AgentEnd]] = []
         self.hold: asyncio.Event | None = None
+        self.pays, self.may_go_on = 0.0, True
 
     def when(
         self,
@@ -188,6 +189,8 @@ class ScriptedAgent:
         self.sessions += 1
         self.requests.append(request)
         await sink(Said(text="looking"))
+        if self.pays:
+            self.may_go_on = await meter.spent(self.pays)
         if self.hold is not None:
             waiting = [asyncio.create_task(self.hold.wait()), asyncio.create_task(cancelled.wait())]
             _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

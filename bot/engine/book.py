@@ -284,8 +284,11 @@ def _seat(db: Db, session_id: int, attempt: int, executor: str) -> Seat | None:
     if session is None or found is None:
         return None
     run, job, repository = found
-    earlier = sum(float(past.get("cost") or 0) for past in sessions.attempts_of(db, session_id))
+    tries = sessions.attempts_of(db, session_id)
+    earlier = sum(float(past.get("cost") or 0) for past in tries)
     reserved = reserved_for(db, sessions.attempt_key(session_id, attempt))
+    if reserved is not None:
+        reserved = max(0.0, reserved - sessions.spent_before(tries, attempt))
     return Seat(
         run=run, job=job, repository=repository, session=session, reserved=reserved, earlier_cost=earlier
     )

@@ -160,6 +160,8 @@ async def do_work(ticket: Ticket, crew: Crew) -> Worked:
     if seat.session.end is not None:  # it ended, and we died before the journal knew
         return Worked(ending=_ended(seat).ending)
     crashed = await crew.book.began_work(seat)
+    if crashed:  # what the dead process spent counts from now on
+        seat = await _seat(ticket, crew) or seat
     if crashed >= CRASHES:
         words = f"the service went down {crashed} times while the agent worked; the item is left alone until somebody looks"
         end = AgentEnd(ending="failed", failure=Failure.of("crash", words, retryable=False))

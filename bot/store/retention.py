@@ -13,7 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from bot.store import budget, deliveries
+from bot.store import budget, deliveries, sessions
 from bot.store.sql import change, one_at_a_time
 from bot.store.tables import (
     Audit,
@@ -152,7 +152,7 @@ def _gone_repositories(db: Session, before: datetime) -> int:
 
 
 def _orphaned_reservations(db: Session, before: datetime) -> int:
-    """Give back money set aside for attempts that are over: nothing was spent that anybody recorded."""
+    """Settle money set aside for attempts that are over at what the meter saw; where nobody knows any more, at all of it."""
     open_ = select(Reservations.attempt).where(
         col(Reservations.settled).is_(None), col(Reservations.made_at) < before
     )
@@ -164,8 +164,14 @@ def _orphaned_reservations(db: Session, before: datetime) -> int:
     }
     orphans = sorted(set(db.exec(open_.distinct())) - live)[:BATCH]
     for attempt in orphans:
-        budget.settle(db, attempt, 0.0)
+        budget.settle(db, attempt, _took(db, attempt))
     return len(orphans)
+
+
+def _took(db: Session, attempt: str) -> float:
+    _, number, nth = attempt.split("-")
+    spent = sessions.spent_in(db, int(number), int(nth))
+    return spent if spent is not None else budget.reserved_for(db, attempt) or 0.0
 
 
 def _money(db: Session, before: datetime) -> int:

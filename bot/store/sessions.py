@@ -20,6 +20,7 @@ from bot.store.tables import Jobs, Sessions, Transcript
 
 LIVE = (SessionStatus.queued.value, SessionStatus.running.value)
 LOOK = 60
+CUT_OFF = "the service went down while it worked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,14 +254,39 @@ def attempts_of(db: Db, session_id: int) -> list[dict[str, Any]]:
 def began_work(db: Db, session_id: int, attempt: int) -> int:
     """Count that the agent is about to start; gives how often before in this attempt (crashes of ours)."""
     row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
-    before = row.crashes
+    before, values = row.crashes, dict[str, Any]()
+    if before and (metered := _metered(row)):  # what the dead process spent stays spent
+        values["attempts"] = [*(row.attempts or []), _tried(attempt, CUT_OFF, metered)]
     change(
         db,
         sa.update(Sessions)
         .where(col(Sessions.id) == session_id, col(Sessions.attempt) == attempt)
-        .values(crashes=before + 1),
+        .values(crashes=before + 1, **values),
     )
     return before
+
+
+def spent_before(tries: Sequence[dict[str, Any]], attempt: int) -> float:
+    """What an attempt had spent when processes died under it: its part so far of what it settles."""
+    return sum(float(past.get("cost") or 0) for past in tries if past.get("attempt") == attempt)
+
+
+def spent_in(db: Db, session_id: int, attempt: int) -> float | None:
+    """All that the meter saw an attempt spend, whoever died under it; None where nobody knows the session any more."""
+    row = db.exec(select(Sessions).where(Sessions.id == session_id)).first()
+    if row is None:
+        return None
+    return spent_before(row.attempts or [], attempt) + (_metered(row) if row.attempt == attempt else 0.0)
+
+
+def _metered(row: Sessions) -> float:
+    """What the meter wrote down since the last try was entered."""
+    earlier = sum(float(past.get("cost") or 0) for past in row.attempts or [])
+    return max(0.0, round(row.cost - earlier, 9))
+
+
+def _tried(attempt: int, reason: str | None, cost: float) -> dict[str, Any]:
+    return {"attempt": attempt, "reason": reason, "cost": cost}
 
 
 def request_cancel(db: Db, session_id: int, now: datetime) -> bool:
@@ -297,7 +323,8 @@ def again_later(db: Db, session_id: int, attempt: int, until: datetime, why: str
         return finish(
             db, session_id, attempt, SessionStatus.cancelled, row.cancel_requested_at, reason=why, cost=cost
         )
-    tries = [*(row.attempts or []), {"attempt": attempt, "reason": why, "cost": cost}]
+    whole = cost + spent_before(row.attempts or [], attempt)
+    tries = [*(row.attempts or []), _tried(attempt, why, cost)]
     touched = change(
         db,
         sa.update(Sessions)
@@ -307,17 +334,22 @@ def again_later(db: Db, session_id: int, attempt: int, until: datetime, why: str
             end=None, decision=None,
         ),
     )  # fmt: skip
-    settle(db, attempt_key(session_id, attempt), cost)
+    settle(db, attempt_key(session_id, attempt), whole)
     return bool(touched)
 
 
 def finish(
     db: Db, /, session_id: int, attempt: int, status: SessionStatus, now: datetime, *,
-    reason: str | None = None, failure: str | None = None, cost: float = 0.0, **values: Any,
+    reason: str | None = None, failure: str | None = None, cost: float | None = None, **values: Any,
 ) -> bool:  # fmt: skip
-    """End a session exactly once: its status, money, ledger entry and claim, and its run if it was the last."""
+    """End a session exactly once: its status, money, ledger entry and claim, and its run if it was the last.
+
+    Without a `cost` the attempt took what the meter saw.
+    """
     row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
-    tries = [*(row.attempts or []), {"attempt": attempt, "reason": reason, "cost": cost}]
+    cost = _metered(row) if cost is None else cost
+    whole = cost + spent_before(row.attempts or [], attempt)
+    tries = [*(row.attempts or []), _tried(attempt, reason, cost)]
     touched = change(
         db,
         sa.update(Sessions)
@@ -334,7 +366,7 @@ def finish(
             **values,
         ),
     )
-    settle(db, attempt_key(session_id, attempt), cost)
+    settle(db, attempt_key(session_id, attempt), whole)
     if not touched:
         return False
     ended = get(db, session_id)

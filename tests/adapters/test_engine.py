@@ -13,16 +13,17 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from bot.engine.housekeeping import Housekeeping
+from bot.engine.reaper import fail_session
 from bot.model.agent import AgentEnd, Failure, Said
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import RunStatus, SessionStatus, Trigger, TriggerKind
 from bot.ports import Refusal
-from bot.store import jobs, runqueue, runs, sessions
+from bot.store import budget, jobs, runqueue, runs, sessions
 from bot.store.budget import Reserved
 from bot.store.database import Database
 from bot.store.retention import Kept
 from bot.store.sessions import Caps
-from bot.store.tables import Outbox
+from bot.store.tables import Outbox, Sessions
 from tests.adapters.bench import Bench
 from tests.fakes import HandClock, MemoryGitHub, ScriptedAgent
 
@@ -461,3 +462,44 @@ async def test_the_engines_journal_of_what_has_ended_is_swept(bench: Bench) -> N
     assert bench.database.read_now(left) == ["session-2-1"]
     bench.agent.hold.set()
     assert (await house.sweep())["engine"] >= 0
+
+
+def paid(bench: Bench) -> bool:
+    """Whether the meter has written something down."""
+    return bool(bench.database.read_now(lambda db: db.exec(select(sa.func.max(Sessions.cost))).one()))
+
+
+async def test_what_a_dead_process_spent_stays_spent(bench: Bench) -> None:
+    """The attempt begins anew with what is left of its money, and settles at what both lives took."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.pays = 0.3
+    bench.agent.when("Triage #1", says="Look.", cost=0.3)
+    bench.agent.hold = asyncio.Event()
+    job = bench.job(limits={"budget": {"session": 0.5}})
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: paid(bench))
+    assert bench.agent.may_go_on is True
+    await bench.die()
+    bench.agent.hold = None
+    await bench.wake()
+    (run,) = await bench.ended(job)
+    (session,) = bench.database.read_now(sessions.of_run, run.id)
+    assert (run.status, bench.agent.sessions) == (RunStatus.completed, 2)
+    assert not bench.agent.may_go_on
+    assert session.cost == pytest.approx(0.6)
+    assert bench.database.read_now(budget.spent, f"run {run.id}") == pytest.approx(0.6)
+    assert bench.database.read_now(budget.open_attempts) == []
+
+
+async def test_a_session_the_engine_gave_up_settles_what_the_meter_saw(bench: Bench) -> None:
+    """Nobody tells its cost, so what was written down while it worked counts."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.pays = 0.3
+    bench.agent.hold = asyncio.Event()
+    job = bench.job()
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: paid(bench))
+    (run,) = bench.runs(job)
+    (session,) = bench.database.read_now(sessions.of_run, run.id)
+    bench.database.write_now(fail_session, session.id, 1, bench.clock.now(), "gone")
+    assert bench.database.read_now(budget.spent, f"run {run.id}") == pytest.approx(0.3)

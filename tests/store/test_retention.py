@@ -155,15 +155,26 @@ def test_a_living_run_holds_its_deleted_job(house: House) -> None:
     assert (house.count(Jobs), house.count(Runs)) == (1, 1)
 
 
-def test_money_of_attempts_that_are_over_is_given_back(house: House) -> None:
-    """A reservation nobody will settle is settled at nothing; one of a session at work stays."""
+def test_money_of_attempts_that_are_over_is_settled_at_what_was_spent(house: House) -> None:
+    """At what the meter saw; at all of it where nobody knows the session any more; one at work keeps its own."""
     house.run(1, status="running")
-    scope = budget.Scope("job 1", "job", 5.0)
-    house.database.write_now(budget.reserve, "session-999-1", [scope], 2.0, days(1))
-    assert house.sweep()["orphaned reservations"] == 1
-    left = house.database.read_now(lambda db: {b.scope: b.reserved for b in db.exec(select(Budgets))})
-    assert left["job 1"] == 0.0
-    assert left["run 1"] == 1.0
+    over = house.run(2, status="completed")
+
+    def orphan(db: Db) -> None:
+        session = db.exec(select(Sessions).where(Sessions.run_id == over)).one()
+        session.attempt, session.cost = 2, 0.7
+        session.attempts = [{"attempt": 1, "cost": 0.4}]
+        db.add(session)
+        budget.reserve(db, f"session-{session.id}-2", [budget.Scope("job 1", "job", 5.0)], 2.0, days(1))
+        budget.reserve(db, "session-999-1", [budget.Scope("job 2", "job", 5.0)], 2.0, days(1))
+
+    house.database.write_now(orphan)
+    assert house.sweep()["orphaned reservations"] == 2
+    left = house.database.read_now(
+        lambda db: {b.scope: (b.reserved, round(b.settled, 6)) for b in db.exec(select(Budgets))}
+    )
+    assert (left["job 1"], left["job 2"]) == ((0.0, 0.3), (0.0, 2.0))
+    assert left["run 1"] == (1.0, 0.0)
 
 
 def test_small_things_go_by_age(house: House) -> None:
