@@ -23,6 +23,10 @@ Db = Session
 P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 8
+PASSING = frozenset(
+    {"40001", "40P01", "57P01", "57P02", "57P03", "08006", "08003", "08001", "53100", "53300"}
+)
+"""Source: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000")
 
 
@@ -155,10 +159,11 @@ class Database:
 
 
 def _passing(error: DBAPIError) -> bool:
-    """Whether the same transaction may do better in a moment: locked, deadlock, serialisation, connection lost."""
+    """Whether the same transaction may do better in a moment: locked, deadlock, connection lost or none free, disk full."""
     if error.connection_invalidated:
         return True
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
-        return state in {"40001", "40P01", "57P01", "57P02", "57P03", "08006", "08003", "08001"}
-    return "locked" in str(error.orig) or "connection" in str(error.orig).lower()
+        return state in PASSING
+    words = str(error.orig).lower()
+    return any(each in words for each in ("locked", "connection", "disk is full"))
