@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from bot.store.database import Database, connect
+from bot.store.migrate import migrate
 from tests.benchmarks import __main__ as bench
+from tests.benchmarks import growth
 from tests.benchmarks.table import Row, as_json
 
 
@@ -34,3 +38,16 @@ def test_a_name_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None
     """With those there are."""
     assert bench.main(["webhoook"]) == 2
     assert "webhook" in capsys.readouterr().err
+
+
+def test_no_queue_is_looked_through_from_end_to_end(tmp_path: Path) -> None:
+    """By SQLite's own plans: what asks again and again reads indexes of what lives, never all that ever was."""
+    engine = connect(f"sqlite:///{tmp_path / 'plans.db'}")
+    migrate(engine)
+    database = Database(engine)
+    try:
+        for name, (_, _, looks) in growth.AXES.items():
+            table = growth.TABLES.get(name, name)
+            assert growth.scans(database, looks, table) == [], name
+    finally:
+        database.close()

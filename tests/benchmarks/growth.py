@@ -82,6 +82,10 @@ AXES: dict[str, tuple[int, Callable[..., None], dict[str, Look]]] = {
 }  # fmt: skip
 
 
+TABLES = {"history": "runs", "items": "indexed_items"}
+"""The tables of axes that are not named as theirs."""
+
+
 def _seconds(database: Database, look: Look) -> float:
     took = []
     for _ in range(TIMES):
@@ -91,7 +95,7 @@ def _seconds(database: Database, look: Look) -> float:
     return statistics.median(took[3:])
 
 
-def _scans(database: Database, looks: dict[str, Look], table: str) -> list[str]:
+def scans(database: Database, looks: dict[str, Look], table: str) -> list[str]:
     """The statements of these looks whose plan reads the whole of the grown table."""
     seen: list[tuple[str, Any]] = []
 
@@ -139,7 +143,7 @@ def _axis(database: Database, name: str) -> tuple[list[float], list[str]]:
             with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("ANALYZE")
         took.append(sum(_seconds(database, look) for look in looks.values()))
-    return took, _scans(database, looks, table)
+    return took, scans(database, looks, table)
 
 
 @contextmanager
