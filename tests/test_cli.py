@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli import COMMANDS
+from bot.cli.jobs import COMMANDS as JOBS
+from bot.cli.shelf import Place, Shelf
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -41,9 +45,18 @@ def test_without_arguments_it_helps() -> None:
     assert "Usage: roundsman" in out
 
 
+@pytest.mark.parametrize("places", [COMMANDS, JOBS])
+def test_the_help_says_of_each_command_what_the_command_says(places: dict[str, Place]) -> None:
+    """Its line stands beside its name, so that the list is shown without importing all commands."""
+    said = {name: " ".join(command.help.split("\n\n")[0].split()) for name, command in Shelf(places).items()}
+    assert {name: place.line for name, place in places.items()} == said
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("--help",),
+        ("jobs", "--help"),
         ("filter", "check", "is:open"),
         ("filter", "plan", "is:open label:bug", "--repo", "rye-and-co/proofing"),
         ("cron", "next", "0 9 * * 1-5"),

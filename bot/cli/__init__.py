@@ -5,27 +5,43 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli.shelf import shelf
+from bot.cli.shelf import Place, shelf
 
 COMMANDS = {
-    "demo": "bot.cli.demo:demo",
-    "serve": "bot.cli.serve:serve",
-    "worker": "bot.cli.serve:worker",
-    "tick": "bot.cli.serve:tick",
-    "run": "bot.cli.run:run",
-    "jobs": "bot.cli.jobs:jobs",
-    "runs": "bot.cli.runs:runs",
-    "sessions": "bot.cli.runs:sessions",
-    "stop": "bot.cli.runs:stop",
-    "filter": "bot.cli.filter:filter_",
-    "cron": "bot.cli.cron:cron",
-    "commands": "bot.cli.commands:commands",
-    "notify": "bot.cli.notify:notify",
-    "tokens": "bot.cli.tokens:tokens",
-    "schema": "bot.cli.schema:schema",
-    "doctor": "bot.cli.doctor:doctor",
+    "demo": Place(
+        "bot.cli.demo:demo", "Run everything here: embedded GitHub, bot and page. The job fires every minute."
+    ),
+    "serve": Place("bot.cli.serve:serve", "Run the service: dashboard, API, webhooks and a worker."),
+    "worker": Place(
+        "bot.cli.serve:worker",
+        "Run a further worker beside `serve`; needs PostgreSQL (`ROUNDSMAN_DATABASE_URL`).",
+    ),
+    "tick": Place(
+        "bot.cli.serve:tick",
+        "Fire what has become due since the last tick, wait for it and exit; safe to start twice at once.",
+    ),
+    "run": Place(
+        "bot.cli.run:run",
+        "Run one job once: fetch what matches, work on what is new, report, and say how many.",
+    ),
+    "jobs": Place("bot.cli.jobs:jobs", "The jobs of repositories."),
+    "runs": Place("bot.cli.runs:runs", "Runs: one firing of one job each."),
+    "sessions": Place("bot.cli.runs:sessions", "Sessions: one agent at work on one item each."),
+    "stop": Place("bot.cli.runs:stop", "Stop everything, or take a stop back."),
+    "filter": Place("bot.cli.filter:filter_", "GitHub's search language: check, match, explain, plan."),
+    "cron": Place("bot.cli.cron:cron", "When a cron line fires."),
+    "commands": Place("bot.cli.commands:commands", "Commands: list, show, check, render."),
+    "notify": Place("bot.cli.notify:notify", "Notification channels."),
+    "tokens": Place("bot.cli.tokens:tokens", "Tokens for machines."),
+    "schema": Place(
+        "bot.cli.schema:schema", "Print the JSON Schema of roundsman.yml, for editors and checks."
+    ),
+    "doctor": Place(
+        "bot.cli.doctor:doctor",
+        "Look at settings, GitHub App, webhook, database, clock, sandbox and agent programs; exit code 1 if one is ill.",
+    ),
 }
-"""Where each command is, in the order of `roundsman --help`."""
+"""Where each command is and what it does, in the order of `roundsman --help`."""
 
 app = typer.Typer(
     name="roundsman",

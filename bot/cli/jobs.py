@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.ends import ended_badly, wrong_usage
-from bot.cli.shelf import shelf
+from bot.cli.shelf import Place, shelf
 from bot.flow.clock import SystemClock
 from bot.flow.config import (
     Configuration,
@@ -25,9 +25,30 @@ from bot.flow.schedule import Schedule
 from bot.flow.zone import local
 from commands.catalog import Catalog
 
-STORED = ("list", "show", "apply", "pause", "resume", "enable", "disable", "run", "preview", "backfill")
-COMMANDS = {"validate": "bot.cli.jobs:validate"} | {
-    name: f"bot.cli.jobs_stored:{'list_' if name == 'list' else name}" for name in STORED
+STORED = "bot.cli.jobs_stored"
+COMMANDS = {
+    "validate": Place(
+        "bot.cli.jobs:validate",
+        "Check a configuration without network: every fault with its place. Exit code 1 when it has any, 2 when unread.",
+    ),
+    "list": Place(f"{STORED}:list_", "List jobs with their next fire and their last run."),
+    "show": Place(f"{STORED}:show", "Show a job with its last twenty runs."),
+    "apply": Place(
+        f"{STORED}:apply",
+        "Make or change the jobs a file names, all or none. Jobs it does not name stay as they are.",
+    ),
+    "pause": Place(f"{STORED}:pause", "Hold a job back; sessions that have begun go on."),
+    "resume": Place(f"{STORED}:resume", "Let a paused job fire again."),
+    "enable": Place(f"{STORED}:enable", "Switch a job on."),
+    "disable": Place(f"{STORED}:disable", "Switch a job off: nobody can run it."),
+    "run": Place(f"{STORED}:run", "Ask the workers to run a job now; `roundsman run` does it here instead."),
+    "preview": Place(
+        f"{STORED}:preview", "Show when a job fires next, in its own time zone, and what it asks for."
+    ),
+    "backfill": Place(
+        f"{STORED}:backfill",
+        "Run the scheduled fires of a stretch of the past; doing it twice runs none twice.",
+    ),
 }
 jobs = typer.Typer(help="The jobs of repositories.", cls=shelf(COMMANDS), no_args_is_help=True)
 
