@@ -323,13 +323,15 @@ def test_a_start_sweeps_what_a_dead_process_left(tmp_path: Path) -> None:
 async def test_a_sweep_leaves_the_living_alone(tmp_path: Path) -> None:
     """A second process that starts beside us takes nothing from our sessions, nor works on one of them."""
     made = desk(tmp_path)
-    working = asyncio.create_task(made.script("sleep 1; ls / | grep -c workspace", session="mine"))
+    at_work = "until [ -e enough ]; do sleep 0.05; done; ls / | grep -c workspace"
+    working = asyncio.create_task(made.script(at_work, session="mine"))
     await until(lambda: len(left_of(made, "mine")) >= 2)
     second = desk(tmp_path)
     assert await asyncio.to_thread(second.agents.sweep) == []
     twice = await second.script("echo twice", session="mine")
     assert twice.failure is not None
     assert "still at work" in twice.failure.words
+    next((tmp_path / "data" / "work").rglob("mine/files")).joinpath("enough").touch()
     assert (await working).failure is None
     assert made.said() == "1"
 
