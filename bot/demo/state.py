@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from bot.demo import apps, deeds, ids, jwt, webhooks
+from bot.demo import apps, deeds, ids, jwt, shapes, webhooks
 from bot.demo import records as r
 from bot.demo.core import Actor, Core
 from bot.demo.gitstore import Files, NewCommit
@@ -158,6 +158,25 @@ class GitHub(Core):
         webhooks.emit(self, "repository", action, Actor(actor or row.owner), row, changes=changes)
         self.save()
         return DemoRepo(self, row)
+
+    def rename_account(self, login: str, new_login: str) -> None:
+        """Give an account another name; its repositories redirect, and each App installed on it hears of it."""
+        user = self.ensure_user(login)
+        user.login = new_login
+        self.tables.users.put(user)
+        for row in [row for row in self.tables.repos if row.owner.lower() == login.lower()]:
+            row.former_names.append(row.full_name)
+            row.owner = new_login
+            self.tables.repos.put(row)
+        for held in self.tables.installations.under("account", login.lower()):
+            held.account = new_login
+            self.tables.installations.put(held)
+            account = shapes.simple_user(self, new_login)
+            webhooks.emit_installation(
+                self, held, "installation_target", "renamed", new_login, account=account,
+                changes={"login": {"from": login}}, target_type=user.type,
+            )  # fmt: skip
+        self.save()
 
     def delete_repo(self, full_name: str) -> None:
         """Delete a repository with all that is in it."""

@@ -185,10 +185,7 @@ class Intake:
             case Selected():
                 return await self._selected(happening)
             case Renamed():
-                moved = await self.database.write(
-                    installations.account_renamed, happening.before, happening.account, self.clock.now()
-                )
-                return f"{happening.before} is now {happening.account}; {moved} repositories moved"
+                return await self._renamed(happening)
             case RepositoryChanged():
                 return await self._repository(happening)
             case Pushed():
@@ -228,10 +225,31 @@ class Intake:
             return await self.reconcile_installation(told.installation)
         return await self._join(told.installation, told.repositories)
 
+    async def _renamed(self, told: Renamed) -> str:
+        now = self.clock.now()
+        self.client.tokens.forget(told.installation)
+        moved = await self.database.write(
+            installations.account_renamed, told.installation, told.before, told.account, now
+        )
+        for repository in moved:
+            await self._forget_lists(repository, "account renamed")
+        await self.database.write(
+            audit.note, told.by.login, "installation.renamed", f"{told.before} -> {told.account}", now
+        )
+        if not self._is_allowed(told.account):
+            _log.warning(
+                "%s is now %s, which ROUNDSMAN_ALLOWED_ACCOUNTS does not name; name it there, else what is newly selected is refused",
+                told.before, told.account,
+            )  # fmt: skip
+        return f"{told.before} is now {told.account}; {len(moved)} repositories moved"
+
     async def _join(self, installation: int, places: Sequence[Place]) -> str | Refusal:
         joined: list[str] = []
         for place in places:
+            known = await self.database.read(installations.found, place)
             repository = await self.database.write(installations.join, installation, place, self.clock.now())
+            if known is not None and known.full_name != repository.full_name:
+                await self._forget_lists(repository, "it has another name")
             outcome = await self.configurator.apply(repository, by="installation")
             if isinstance(outcome, Refusal) and outcome.kind == "busy":
                 return outcome

@@ -339,12 +339,22 @@ async def publish(ticket: Ticket, crew: Crew) -> Wrote:
     if number is None:
         number_or = await _make_home(seat, crew)
         if isinstance(number_or, Refusal):
-            return _wait_or_not(number_or)
+            return await _said(seat, crew, _wait_or_not(number_or))
         number = number_or
     decision = _decided(seat)
     if seat.spec.report in ("check", "review") and seat.session.is_pull:
-        return await _formal(seat, crew, number, decision)
-    return await _comment(seat, crew, number, decision)
+        return await _said(seat, crew, await _formal(seat, crew, number, decision))
+    return await _said(seat, crew, await _comment(seat, crew, number, decision))
+
+
+async def _said(seat: Seat, crew: Crew, wrote: Wrote) -> Wrote:
+    """Remember why nothing could be said: a session that delivered nothing is no success."""
+    decision, why = _decided(seat), wrote.refused or ""
+    if decision.unsaid != why:
+        await crew.book.note(
+            seat, decision=decision.model_copy(update={"unsaid": why}).model_dump(mode="json")
+        )
+    return wrote
 
 
 async def _comment(seat: Seat, crew: Crew, number: int, decision: Decision) -> Wrote:
@@ -458,6 +468,9 @@ async def close(ticket: Ticket, crew: Crew) -> Done:
         and end.ending != "cancelled"
     ):
         await crew.book.again_later(seat, failure.words, cost)
+        return Done()
+    if (unsaid := _decided(seat).unsaid) and failure is None:
+        await crew.book.finish(seat, SessionStatus.failed, reason=f"its report could not be published: {unsaid}", failure=None, cost=cost)  # fmt: skip
         return Done()
     reason = failure.words if failure else end.outcome_fault
     await crew.book.finish(

@@ -278,4 +278,6 @@ class Decision(_Value):
     allowed: tuple[Action, ...] = ()
     refused: tuple[Refused, ...] = ()
     undone: tuple[int, ...] = ()
+    unsaid: str = ""
+    """Why GitHub would not take the report; empty where it did."""
     """Places in `allowed` of what GitHub would not take; its reasons stand in `refused`."""

@@ -95,6 +95,9 @@ def join(db: Session, installation_id: int | None, place: Place, now: datetime) 
     """A repository is ours to look after; one that had gone comes back with the jobs it had when it went."""
     if installation_id is not None:
         ensure_installation(db, installation_id, place.full_name.partition("/")[0], now)
+    known = found(db, place)
+    if known is not None and known.full_name.lower() != place.full_name.lower():
+        return moved(db, known, place, installation_id, now)
     gone = _gone(db, place)
     if gone is not None and not _living_name(db, place.full_name):
         _revive(db, gone, place, installation_id, now)
@@ -204,29 +207,29 @@ def moved(
     if installation_id is not None:
         ensure_installation(db, installation_id, owner, now)
         values["installation_id"] = installation_id
+    holder = select(Repositories).where(
+        Repositories.full_name == place.full_name.lower(), col(Repositories.archived_at).is_(None),
+        col(Repositories.id) != repository.id,
+    )  # fmt: skip
+    leave(db, [Repository.model_validate(row) for row in db.exec(holder).all()], now)
     change(db, sa.update(Repositories).where(col(Repositories.id) == repository.id).values(**values))
     row = db.get(Repositories, repository.id, populate_existing=True)
     return Repository.model_validate(row)
 
 
-def account_renamed(db: Session, before: str, account: str, now: datetime) -> int:
-    """An account has another name; gives how many repositories moved with it."""
+def account_renamed(
+    db: Session, installation_id: int, before: str, account: str, now: datetime
+) -> list[Repository]:
+    """An account has another name; gives its repositories, which have moved with it."""
     change(
         db,
-        sa.update(Installations)
-        .where(sa.func.lower(col(Installations.account)) == before.lower())
-        .values(account=account),
+        sa.update(Installations).where(col(Installations.id) == installation_id).values(account=account),
     )
-    held = of_owner(db, before)
-    for repository in held:
-        moved(
-            db,
-            repository,
-            Place(full_name=f"{account}/{repository.name}", private=repository.private),
-            None,
-            now,
-        )
-    return len(held)
+    held = [each for each in of_installation(db, installation_id) if each.owner.lower() == before.lower()]
+    return [
+        moved(db, each, Place(full_name=f"{account}/{each.name}", private=each.private), None, now)
+        for each in held
+    ]
 
 
 def configured(
