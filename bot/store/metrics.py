@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from bot.model.run import TriggerKind
 from bot.store import heartbeat, words
 from bot.store.runs import LIVE as LIVE_RUNS
 from bot.store.sessions import LIVE as LIVE_SESSIONS
@@ -19,12 +18,11 @@ from bot.store.sql import lives
 from bot.store.tables import Deliveries, Effects, Jobs, Outbox, Runs, Sessions
 
 DAY = timedelta(hours=24)
-MOST_LAGS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How the service stands, and what it did in the last 24 hours. Lags and ages are in seconds."""
+    """How the service stands, and what it did in the last 24 hours. Ages are in seconds."""
 
     jobs: dict[str, int]
     runs: dict[str, int]
@@ -32,9 +30,6 @@ class Counts:
     runs_ended: dict[str, int]
     sessions_ended: dict[str, int]
     cost: float
-    lags: list[float]
-    run_seconds: list[float]
-    session_seconds: list[float]
     oldest_queued: float
     workers: int
     words_waiting: int
@@ -63,9 +58,6 @@ def counts(db: Db, now: datetime) -> Counts:
         runs_ended=_by(db, Runs.status, col(Runs.created_at) >= since, col(Runs.completed_at).is_not(None)),
         sessions_ended=_by(db, Sessions.status, col(Sessions.completed_at) >= since),
         cost=float(db.exec(spent).one()),
-        lags=_lags(db, since),
-        run_seconds=_lasted(db, Runs, since),
-        session_seconds=_lasted(db, Sessions, since),
         oldest_queued=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         workers=heartbeat.workers_since(db, now, timedelta(seconds=90)),
         words_waiting=_count(db, Outbox, col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None)),
@@ -111,26 +103,3 @@ def _writes(db: Db, since: datetime) -> dict[str, int]:
 
 def _count(db: Db, table: Any, *which: Any) -> int:
     return int(db.execute(sa.select(sa.func.count()).select_from(table).where(*which)).scalar_one())
-
-
-def _lags(db: Db, since: datetime) -> list[float]:
-    """From due to recorded, of the newest scheduled fires."""
-    rows = db.exec(
-        select(Runs.created_at, Runs.scheduled_for)
-        .where(col(Runs.created_at) >= since, Runs.trigger == TriggerKind.schedule.value)
-        .where(col(Runs.scheduled_for).is_not(None))
-        .order_by(col(Runs.created_at).desc())
-        .limit(MOST_LAGS)
-    )
-    return [max(0.0, (made - due).total_seconds()) for made, due in rows if due is not None]
-
-
-def _lasted(db: Db, table: type[Runs | Sessions], since: datetime) -> list[float]:
-    """From start to end, of the newest that have ended."""
-    rows = db.exec(
-        select(table.started_at, table.completed_at)
-        .where(col(table.completed_at) >= since, col(table.started_at).is_not(None))
-        .order_by(col(table.completed_at).desc())
-        .limit(MOST_LAGS)
-    )
-    return [max(0.0, (end - start).total_seconds()) for start, end in rows if start and end]

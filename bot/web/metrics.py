@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import ceil
+import math
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, generate_latest
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 import bot
 from bot.ports import authorise
-from bot.store import metrics, repositories
+from bot.store import metrics, repositories, timings
 from bot.store.metrics import Counts
+from bot.store.timings import Timing
 from bot.web.auth import Context, SignedInViewer
 from bot.web.problems import RESPONSES, Problem
 
@@ -34,11 +39,15 @@ async def prometheus(context: Context, viewer: SignedInViewer) -> Response:
     if not viewer.operator and (not every or any(authorise(viewer, "see", one) for one in every)):
         raise Problem(403, "metrics are for operators, and for tokens that see every repository", code="role")
     quotas = context.parts.get("quotas")
-    told = exposition(await context.database.read(metrics.counts, context.now()), quotas() if quotas else {})
+    now = context.now()
+    spent = await context.database.write(timings.fold, now)
+    told = exposition(await context.database.read(metrics.counts, now), quotas() if quotas else {}, spent)
     return Response(told + generate_latest(PROCESS), media_type=CONTENT_TYPE_LATEST)
 
 
-def exposition(counts: Counts, quotas: Mapping[tuple[str, str], tuple[int, int]]) -> bytes:
+def exposition(
+    counts: Counts, quotas: Mapping[tuple[str, str], tuple[int, int]], spent: Mapping[str, Timing]
+) -> bytes:
     """The counts in Prometheus' text format; `quotas` by account and resource are limit and rest."""
     registry = CollectorRegistry()
     Info("roundsman", "The program.", registry=registry).info({"version": bot.__version__})
@@ -73,15 +82,7 @@ def exposition(counts: Counts, quotas: Mapping[tuple[str, str], tuple[int, int]]
     }  # fmt: skip
     for name, (words, value) in singles.items():
         Gauge(f"roundsman_{name}", words, registry=registry).set(value)
-    times = {
-        "fire_lag_seconds_24h": ("From due to recorded.", counts.lags),
-        "run_duration_seconds_24h": ("From a run's start to its end.", counts.run_seconds),
-        "session_duration_seconds_24h": ("From a session's start to its end.", counts.session_seconds),
-    }
-    for name, (words, values) in times.items():
-        gauge = Gauge(f"roundsman_{name}", words, ["quantile"], registry=registry)
-        for share in (0.5, 0.99):
-            gauge.labels(str(share)).set(quantile(values, share))
+    registry.register(_Timings(spent))
     for place, name in enumerate(("limit", "remaining")):
         words = f"Requests of GitHub's allowance, {name}, as this process last heard."
         gauge = Gauge(f"roundsman_github_quota_{name}", words, ["account", "resource"], registry=registry)
@@ -100,7 +101,24 @@ def _by(registry: CollectorRegistry, name: str, words: str, label: str, values: 
         gauge.labels(value).set(count)
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of the values does not exceed; 0 of none."""
-    ordered = sorted(values)
-    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
+TIMES = {
+    "fire_lag": "From a fire's due time to its record.",
+    "run_duration": "From a run's start to its end.",
+    "session_duration": "From a session's start to its end.",
+}
+
+
+class _Timings(Collector):
+    """Histograms whose counts the database keeps."""
+
+    def __init__(self, spent: Mapping[str, Timing]) -> None:
+        self._spent = spent
+
+    def collect(self) -> Iterator[Metric]:
+        """One family each; buckets hold all up to their bound, as Prometheus wants them."""
+        for name, told in self._spent.items():
+            names = [floatToGoString(bound) for bound in (*told.bounds, math.inf)]
+            buckets = list(zip(names, map(float, accumulate(told.counts)), strict=True))
+            yield HistogramMetricFamily(
+                f"roundsman_{name}_seconds", TIMES[name], buckets=buckets, sum_value=told.sum
+            )
