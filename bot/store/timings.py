@@ -23,6 +23,8 @@ from bot.store.tables import Runs, Sessions
 LOCK_TIMINGS = 0x74696D65  # "time"
 SETTLING = timedelta(seconds=10)
 """A row is counted once it is this old: by then its transaction has ended."""
+FIRST = timedelta(days=1)
+"""How far the first fold looks back; what is older was nobody's to see."""
 LAG = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 DURATION = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0)
 NAME = "timing:"
@@ -61,12 +63,16 @@ def _one(
 ) -> Timing:
     kept = words.get(db, NAME + name)
     told = Timing.model_validate(kept) if kept else Timing(bounds=bounds, counts=[0] * (len(bounds) + 1))
-    if told.bounds != bounds:  # another version drew them elsewhere: begun anew, which Prometheus takes for a restart
+    if (
+        told.bounds != bounds
+    ):  # another version drew them elsewhere: begun anew, which Prometheus takes for a restart
         told = Timing(bounds=bounds, counts=[0] * (len(bounds) + 1))
     if told.until is not None and told.until >= until:
         return told
-    since = (end > told.until,) if told.until else ()
-    rows = db.execute(sa.select(start, end).where(start.is_not(None), end <= until, *since, *which)).all()
+    since = told.until or until - FIRST
+    rows = db.execute(
+        sa.select(start, end).where(start.is_not(None), end > since, end <= until, *which)
+    ).all()
     told.take(max(0.0, (ended - began).total_seconds()) for began, ended in rows)
     told.until = until
     words.put(db, NAME + name, told.model_dump(mode="json"), until)

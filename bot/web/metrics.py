@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
@@ -12,7 +11,6 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, generat
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 import bot
 from bot.ports import authorise
@@ -117,7 +115,7 @@ class _Timings(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family each; buckets hold all up to their bound, as Prometheus wants them."""
         for name, told in self._spent.items():
-            names = [floatToGoString(bound) for bound in (*told.bounds, math.inf)]
+            names = [*map(str, told.bounds), "+Inf"]
             buckets = list(zip(names, map(float, accumulate(told.counts)), strict=True))
             yield HistogramMetricFamily(
                 f"roundsman_{name}_seconds", TIMES[name], buckets=buckets, sum_value=told.sum

@@ -144,6 +144,10 @@ async def _kill_in_slot(world: Scene, born: Nursery, report: Report, slot: str, 
             return
         done += 1
         report.kills += 1
+        if not report.kills % 50:
+            print(
+                f"{report.kills} kills, {report.inside_a_write} inside a write", file=sys.stderr, flush=True
+            )
 
 
 async def _watched(world: Scene, born: Nursery, pid: int, within: float) -> int | None:
