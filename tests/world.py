@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from bot.app import Roundsman, build
 from bot.demo import Comment, DemoIssue, DemoRepo, GitHub
+from bot.engine.durable import DurableSteps
 from bot.model.agent import AgentEnd, Failure
 from bot.model.job import JobSpec
 from bot.model.outcome import Action
@@ -65,6 +66,7 @@ class World:
         self._read: set[int] = set()
         self._installed: set[str] = set()
         self.wire = Wire(Judge(httpx.ASGITransport(self.github.app)))
+        DurableSteps.pace = 0.02  # the clock stands here: waiting would only make the story long
 
     # ── people's world ──
 
