@@ -137,7 +137,7 @@ async def test_an_item_that_is_gone_ends_alone(world: World, status: int) -> Non
 
 
 async def test_an_issue_transferred_away_is_left_at_once(world: World) -> None:
-    """While its session works: nothing is written, the session says why, the next fire does not look for it."""
+    """It is in nobody's list any more: the next fire opens no session for it."""
     shop = await configured(world, DAILY)
     crash = shop.issue("Crash", labels=["bug"])
     await world.hears()
