@@ -39,9 +39,11 @@ class Wire(httpx.AsyncBaseTransport):
         self._far = far
         self.cut_after: str | None = None
         self.cut = asyncio.Event()
+        self.asked = list[str]()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
+        self.asked.append(str(request.url))
         response = await self._far.handle_async_request(request)
         words = f"{request.method} {request.url.path}"
         if self.cut_after and re.search(self.cut_after, words):
@@ -65,7 +67,8 @@ class World:
         self.roundsman: Roundsman | None = None
         self._read: set[int] = set()
         self._installed: set[str] = set()
-        self.wire = Wire(Judge(httpx.ASGITransport(self.github.app)))
+        self.judge = Judge(httpx.ASGITransport(self.github.app))
+        self.wire = Wire(self.judge)
         DurableSteps.pace = 0.02  # the clock stands here: waiting would only make the story long
 
     # ── people's world ──

@@ -150,6 +150,42 @@ async def test_an_item_is_opened_again(world: World) -> None:
     assert issue.comments == []
 
 
+async def test_a_run_is_taken_back_whole(world: World) -> None:
+    """Every kind of effect; what GitHub lets nobody take back is said or closed; a second time does no harm."""
+    shop, pull, job = await scene(world, MAY)
+    await world.by_hand(job)
+    (run,) = await world.runs_of(job)
+    assert world.roundsman is not None
+    for _ in range(2):
+        assert await world.roundsman.undo(run.id, "ada") == []
+    assert world.comments(pull) == []
+    assert (pull.labels, pull.row.assignees, pull.row.state) == (["needs-review"], [], "open")
+    assert pull.row.milestone is None
+    assert [review.state for review in pull.reviews] in ([], ["DISMISSED"])
+    _, second, third = shop.issues
+    assert (second.row.state, third.row.state) == ("closed", "closed")
+    assert [check.conclusion for check in world.github.tables.check_runs.rows.values()] == ["neutral"]
+
+
+async def test_on_enterprise_server_nothing_leaves_its_prefix(world: World) -> None:
+    """Every request of a whole round goes below `/api/v3`, and every link of the report to the server's own pages."""
+    await world.dies()
+    prefix = f"{world.github.api_url}/api/v3"
+    world.judge.prefix = "/api/v3"
+    await world.wakes(github_api_url=prefix)
+    world.wire.asked.clear()
+    _, pull, job = await scene(world, MAY)
+    await world.by_hand(job)
+    _, decision = await only_session(world, job)
+    assert [a.kind for a in decision.allowed] == [a.kind for a in ACTIONS]
+    assert len(world.wire.asked) > len(ACTIONS)
+    assert [
+        url for url in world.wire.asked if not url.startswith((f"{prefix}/", prefix[:-3] + "graphql"))
+    ] == []
+    assert "api.github.com" not in world.said_on(pull)
+    assert "//github.com" not in world.said_on(pull)
+
+
 async def test_what_the_job_may_not_is_refused_with_its_reason(world: World) -> None:
     """By default one comment, and a reason for each other proposal, in the session and in the comment."""
     shop, pull, job = await scene(world, None)
