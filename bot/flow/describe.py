@@ -24,12 +24,14 @@ LOCALES = {"en": "en_US", "tr": "tr_TR", "de": "de_DE", "fr": "fr_FR", "es": "es
 def describe_cron(line: str, locale: str = "en", identity: str = "") -> str:
     """Say a cron line in words of a language (`en`, `tr`, `de`, `fr`, `es`, `it`; others in English).
 
-    `identity` is the job `H` spreads by. A line that cannot be read is given back as it is.
+    `identity` is the job `H` spreads by. A line that cannot be read, or that the words would not hold, is given back as it is.
     """
     try:
         parse_cron(line, identity)
         fields = cron_fields(line, identity)
     except CronError:
+        return line
+    if _beyond_words(fields):
         return line
     code = LOCALES.get(locale.split("-")[0].split("_")[0].lower(), "en_US")
     options = Options(locale_code=code, use_24hour_time_format=True)
@@ -39,6 +41,12 @@ def describe_cron(line: str, locale: str = "en", identity: str = "") -> str:
         return _named(str(get_description(written, options)), code)
     except (FormatException, MissingFieldException, WrongArgumentException, ValueError):
         return line
+
+
+def _beyond_words(fields: tuple[str, ...]) -> bool:
+    """Whether cron-descriptor would leave something out: several `#`, `L` among other days, `#` beside days of the month."""
+    day, weekday = fields[2], fields[4]
+    return ("#" in weekday and ("," in weekday or day != "*")) or ("L" in day and "," in day)
 
 
 def describe_trigger(trigger: Cron | Every | At | Events | After, identity: str = "") -> str:

@@ -27,8 +27,6 @@ from bot.store.tables import Outbox, Sessions
 from tests.adapters.bench import Bench
 from tests.fakes import HandClock, MemoryGitHub, ScriptedAgent
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 @pytest.fixture
 async def bench(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:

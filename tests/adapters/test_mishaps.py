@@ -17,8 +17,6 @@ from bot.store import sessions
 from bot.store.database import Database
 from tests.adapters.bench import Bench
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 @pytest.fixture
 async def bench(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:

@@ -16,8 +16,6 @@ from bot.store.database import Database, Db
 from bot.web.api import deeds
 from tests.adapters.bench import Bench
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 MINUTELY = {"schedule": "* * * * *"}
 
 

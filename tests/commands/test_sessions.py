@@ -9,8 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bot.demo import DemoIssue, DemoRepo
 from bot.demo.seed import seed
 from bot.model.agent import AgentEnd, SessionRequest, Usage
@@ -21,8 +19,6 @@ from tests.commands.test_library import EXAMPLE, FENCED, PROMPTS
 from tests.commands.words import LIBRARY
 from tests.fakes import ScriptedAgent
 from tests.world import World
-
-pytestmark = pytest.mark.xdist_group("stories")
 
 
 class Example(ScriptedAgent):

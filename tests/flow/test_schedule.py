@@ -210,8 +210,11 @@ def test_overlap(overlap: Any, running: int, waiting: int, action: str) -> None:
         ("0 9 * * *", "tr-TR", "saat 09:00"),
         ("0 9 * * *", "xx", "At 09:00"),
         ("nonsense", "en", "nonsense"),
+        ("0 9 * * 1#1,5#3", "en", "0 9 * * 1#1,5#3"),
+        ("0 9 1,L * *", "en", "0 9 1,L * *"),
+        ("0 0 29 2 0#5", "en", "0 0 29 2 0#5"),
     ],
 )
 def test_a_schedule_in_words(line: str, locale: str, words: str) -> None:
-    """People read words; what cannot be read stays as it is."""
+    """People read words; what cannot be read, or what words would tell wrongly, stays as it is."""
     assert describe_cron(line, locale).casefold() == words.casefold()

@@ -7,7 +7,6 @@ import json
 import logging
 from pathlib import Path
 
-import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bot import logs, traces
@@ -16,8 +15,6 @@ from bot.store.database import Database
 from tests.adapters.test_engine import Bench
 from tests.stories.test_github_app import configured
 from tests.world import World
-
-pytestmark = pytest.mark.xdist_group("engine")
 
 
 async def test_a_run_is_followed_from_trigger_to_comment(

@@ -12,7 +12,6 @@ from bot.store import installations, jobs, repositories
 from tests.stories.test_github_app import CONFIG, MAIN, configured, names
 from tests.world import World
 
-pytestmark = pytest.mark.xdist_group("stories")
 DAILY = CONFIG.replace("{events: [issues.opened, issue_comment.created]}", '{schedule: "0 9 * * *"}')
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import pytest
-
 from bot.demo import DemoIssue, DemoRepo
 from bot.model.agent import AgentEnd, Patch, PatchFile
 from bot.model.outcome import (
@@ -30,7 +28,6 @@ from bot.model.outcome import (
 from bot.model.run import Job, RunStatus, Session
 from tests.world import World
 
-pytestmark = pytest.mark.xdist_group("stories")
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 ACTIONS: tuple[Action, ...] = (
     Comment(body=f"Looks fine to me, @team, like #7. {TOKEN}"),

@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-import pytest
-
 from bot.demo import DemoIssue, DemoRepo
 from bot.store import audit, deliveries, itemlog, jobs, repositories, words
 from tests.world import World
-
-pytestmark = pytest.mark.xdist_group("stories")
 
 CONFIG = """\
 version: 1

@@ -17,7 +17,6 @@ from bot.ports import Found
 from bot.store import hearing
 from tests.world import World
 
-pytestmark = pytest.mark.xdist_group("stories")
 QUERY = 'is:open label:bug milestone:"v1"'
 
 

@@ -11,8 +11,6 @@ from bot.store import installations, jobs, repositories
 from tests.stories.test_github_app import CONFIG, MAIN, configured
 from tests.world import World
 
-pytestmark = pytest.mark.xdist_group("stories")
-
 
 async def test_a_lowered_ceiling_holds_for_jobs_that_were_there_before(world: World) -> None:
     """Shown on the job, its runs skipped with the ceiling's name; raised again, the job works as it did."""

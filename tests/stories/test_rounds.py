@@ -10,8 +10,6 @@ from bot.model.outcome import AddLabels
 from bot.model.run import RunStatus
 from tests.world import World
 
-pytestmark = pytest.mark.xdist_group("stories")
-
 
 async def test_each_matching_issue_is_answered_once(world: World) -> None:
     """The bot answers a bug, leaves work in progress alone, and does not repeat itself."""

@@ -16,7 +16,6 @@ from bot.store import executors, jobs, repositories, runs, sessions
 from bot.store.database import Database, connect
 from tests.stories.processes import Processes, kill, served, until
 
-pytestmark = pytest.mark.xdist_group("stories")
 WAITS = """import os, pathlib, time
 folder = pathlib.Path({folder!r})
 with (folder / "begun").open("a") as begun:

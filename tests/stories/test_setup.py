@@ -23,7 +23,6 @@ from bot.store.database import Database, connect
 from tests.fakes import HandClock, ScriptedAgent
 from tests.world import MORNING
 
-pytestmark = pytest.mark.xdist_group("stories")
 BASE = "https://rounds.test"
 
 

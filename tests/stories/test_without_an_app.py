@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bot.demo import DemoRepo
 from bot.store import jobs, repositories
 from tests.stories.test_github_app import MAIN
 from tests.world import World
-
-pytestmark = pytest.mark.xdist_group("stories")
 
 NIGHTLY = """\
 version: 1

@@ -51,12 +51,12 @@ def take(base: str, token: str, folder: Path, pages: set[str] | None = None, **i
                 page.wait_for_timeout(700)
                 path = folder / f"{name}-{shape}.png"
                 page.screenshot(path=path, full_page=shape != "phone")
-                _shrink(path)
+                shrink(path)
             context.close()
         browser.close()
 
 
-def _shrink(path: Path) -> None:
+def shrink(path: Path) -> None:
     """Few colours: a third of the bytes, the same to the eye."""
     try:
         from PIL import Image
