@@ -44,4 +44,4 @@ def test_the_link_on_the_terminal_is_the_way_in(tmp_path: Path) -> None:
             assert browser.post("/api/stop").status_code == 403
     finally:
         os.kill(process.pid, signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)

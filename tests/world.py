@@ -29,7 +29,7 @@ from tests.contract.github.judge import Judge
 from tests.fakes import HandClock, ScriptedAgent
 
 MORNING = datetime(2026, 6, 1, 8, 50, tzinfo=UTC)
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Wire(httpx.AsyncBaseTransport):

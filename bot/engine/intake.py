@@ -118,11 +118,12 @@ class Intake:
 
     async def drain(self) -> int:
         """Work until nothing waits; for `tick` and tests. Gives how many deliveries were handled."""
-        count = 0
-        while (taken := await self.begin()) or self._tasks:
-            count += taken
-            if self._tasks:
-                await asyncio.gather(*self._tasks)
+        count, more = 0, True
+        while more:
+            held = set(self._tasks)  # what they work on is not taken; one may end while we look
+            taken = await self.begin()
+            await asyncio.gather(*self._tasks)
+            count, more = count + taken, bool(taken or held)
         await self.commander.conclude()
         return count
 

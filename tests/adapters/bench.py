@@ -73,7 +73,7 @@ class Bench:
         await self.worker.stop()
         self.worker = None
 
-    async def until(self, done: Callable[[], bool], seconds: float = 15.0) -> None:
+    async def until(self, done: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait for something to be so."""
         for _ in range(int(seconds / 0.02)):
             if await asyncio.to_thread(done):

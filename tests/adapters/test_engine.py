@@ -163,7 +163,7 @@ async def test_dying_around_a_write_doubles_and_loses_nothing(bench: Bench, wher
 
     bench.github.fault = die
     bench.clock.move(minutes=1)
-    await asyncio.wait_for(died.wait(), 15)
+    await asyncio.wait_for(died.wait(), 60)
     await bench.die()
     await bench.wake()
     (run,) = await bench.ended(job)

@@ -170,7 +170,7 @@ async def _end_well(world: Scene, born: Nursery, report: Report) -> None:
     if not await _comes(lambda: world.database.read_now(idle)):
         report.wrong.append("something still lives although every job is paused")
     os.kill(pid, signal.SIGTERM)
-    code = await born.death(pid, 20)
+    code = await born.death(pid, 60)
     if code != 0:
         report.wrong.append(f"the last life ended with {code} when it was asked to stop")
 

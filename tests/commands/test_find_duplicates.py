@@ -43,7 +43,7 @@ def ask(item: dict[str, Any], issues: Any, folder: Path, **inputs: Any) -> dict[
     program.write_text(LIBRARY.script(LIBRARY.get("issue/find-duplicates")))
     request.write_text(json.dumps({"item": item, "repository": {}, "issues": issues, "inputs": inputs}))
     environment = {"ROUNDSMAN_INPUT": str(request), "ROUNDSMAN_OUTCOME": str(answer)}
-    subprocess.run([sys.executable, "-I", str(program)], check=True, env=environment, cwd=folder, timeout=30)
+    subprocess.run([sys.executable, "-I", str(program)], check=True, env=environment, cwd=folder, timeout=120)
     said: dict[str, Any] = json.loads(answer.read_text())
     return said
 

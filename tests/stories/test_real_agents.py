@@ -64,7 +64,7 @@ class Town:
         run = await database.write(runs.fire, job.id, trigger, now)
         assert run is not None
         self.program.worker.nudge()
-        async with asyncio.timeout(150):
+        async with asyncio.timeout(300):
             while not run.status.final:
                 await asyncio.sleep(0.1)
                 run = await database.read(runs.get, run.id)
@@ -194,7 +194,7 @@ async def test_a_real_agent_is_stopped_from_the_command_line(town: Town) -> None
     town.model.when("Wait", Shell(f"env -i setsid sleep {long} & sleep {long}"))
     agent = {"engine": "claude", "model": "sonnet", "allowed_tools": ["Bash"]}
     working = asyncio.create_task(town.run(prompt="Wait for {{ item.number }}", agent=agent))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while len(await asyncio.to_thread(sleeping, long)) < 2:  # noqa: ASYNC110 - other processes tell us nothing
             await asyncio.sleep(0.05)
     child = await asyncio.create_subprocess_exec(

@@ -85,7 +85,7 @@ async def test_from_a_template_to_the_first_comment(lively: tuple[World, Visit])
     await page.get_by_role("button", name="Run now").click()
     await world.settles()
     assert "cart.total()" in world.said_on(issue)
-    await expect(page.get_by_text("Completed").first).to_be_visible(timeout=10000)
+    await expect(page.get_by_text("Completed").first).to_be_visible()
     await page.get_by_role("link", name=re.compile("Crash on empty cart")).first.click()
     await expect(page.locator(".markdown-body").first).to_contain_text("cart.total()")
     assert visit.complaints == []

@@ -50,14 +50,14 @@ class Line:
 
     async def hears(self) -> tuple[int, bytes]:
         """The status and body of the next answer."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
             size = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
             return int(head[9:12]), await self.reader.readexactly(size)
 
     async def is_closed(self) -> bool:
         """Whether nothing more comes."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionError):
                 return await self.reader.read() == b""
             return True

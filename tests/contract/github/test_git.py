@@ -20,7 +20,7 @@ async def git(*arguments: str, cwd: Path | None = None) -> str:
         "git", "-c", "user.name=Ann", "-c", "user.email=ann@example.com", *arguments,
         cwd=cwd, env=environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(child.communicate(), 30)
+    out, err = await asyncio.wait_for(child.communicate(), 120)
     if child.returncode != 0:
         raise GitRefused(err.decode())
     return out.decode().strip()
