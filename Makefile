@@ -28,8 +28,12 @@ demo: $(VENV)/.runs
 tools: setup
 	@sh tests/install-tools.sh
 
+# What fails in company is asked once more, alone: a real fault fails again, and both answers are printed.
 test: setup tools
-	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS) || { \
+	   test $$? -eq 1 || exit 2; \
+	   echo 'make test: what failed above once more, alone; what passes now does not stand a loaded machine and wants mending'; \
+	   $(PY) -m pytest -v --last-failed --last-failed-no-failures none --maxfail 3 $(ARGS); }
 
 check: setup
 	@$(PY) -m ruff check .
