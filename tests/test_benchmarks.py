@@ -51,3 +51,17 @@ def test_no_queue_is_looked_through_from_end_to_end(tmp_path: Path) -> None:
             assert growth.scans(database, looks, table) == [], name
     finally:
         database.close()
+
+
+@pytest.mark.postgres
+def test_postgresql_finds_known_deliveries_by_their_index(postgres_url: str) -> None:
+    """However many were kept: by PostgreSQL's own plan, once it has counted them."""
+    database = Database(connect(postgres_url))
+    _, fill, looks = growth.AXES["deliveries"]
+    try:
+        database.write_now(fill, 5_000)
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("ANALYZE deliveries")
+        assert growth.scans(database, {"known": looks["known"]}, "deliveries") == []
+    finally:
+        database.close()

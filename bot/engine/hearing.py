@@ -15,7 +15,7 @@ EVERY = 5.0
 """Seconds between looks whether something was lost."""
 WRITES = 3
 """The sign of life is written at every third look."""
-COMPARED = "deliveries-seen"
+SEEN = "deliveries-seen"
 """The word that tells when GitHub's list of deliveries was last compared with ours."""
 
 
@@ -53,6 +53,4 @@ class Hearing:
         """The stretch in which everything of a repository reaches us; None where that is not known."""
         if not self.client.credentials.is_app:
             return None
-        return await self.database.read(
-            hearing.stretch, repository.full_name, COMPARED, FED_BY, self.clock.now()
-        )
+        return await self.database.read(hearing.stretch, repository.full_name, SEEN, FED_BY, self.clock.now())

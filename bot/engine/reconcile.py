@@ -14,7 +14,7 @@ from typing import Any
 from bot.engine import plain
 from bot.engine.bounds import judge_anew
 from bot.engine.credentials import known_credentials
-from bot.engine.hearing import COMPARED as SEEN
+from bot.engine.hearing import SEEN
 from bot.engine.intake import Intake
 from bot.engine.polling import let_go_of_unnamed, named_repository
 from bot.github import payload

@@ -20,7 +20,7 @@ from bot.store.tables import Words
 NAME = "hearing"
 LIVES = timedelta(seconds=60)
 """A door that gave no sign for so long may have missed something."""
-COMPARED = timedelta(minutes=5)
+FRESH = timedelta(minutes=5)
 """For so long GitHub's own list of deliveries, once compared with ours, counts as compared."""
 
 
@@ -44,7 +44,7 @@ def stretch(db: Session, repository: str, compared: str, events: frozenset[str],
     `compared` is the word that tells when GitHub's list of deliveries was last compared with ours.
     """
     seen, looked = words.since(db, NAME), words.since(db, compared)
-    if seen is None or looked is None or now - seen > LIVES or now - looked > COMPARED:
+    if seen is None or looked is None or now - seen > LIVES or now - looked > FRESH:
         return None
     here = by_name(db, repository)
     installation = installations.get(db, here.installation_id) if here and here.installation_id else None
