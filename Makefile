@@ -5,6 +5,9 @@ PY      = $(VENV)/bin/python
 STAMP   = $(VENV)/.installed
 ARGS   ?=
 
+# Where the environment forbids to keep compiled modules, each process would compile everything again: 8 s instead of 2.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check bench chaos setup lock docs reference sbom tools clean
 
 PIP     = $(PY) -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
