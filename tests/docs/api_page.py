@@ -13,7 +13,7 @@ Everything the dashboard does can be done over REST. The whole description is at
 ## Who asks
 
 A program sends a token: `Authorization: Bearer rdm_…`. Whoever runs the service makes one by
-`roundsman tokens create NAME --scope run`, a person with `POST /api/tokens`, for named repositories and no more than they may do themselves; its text is shown once and only its hash is kept. Scopes: `see`, `run` (also pauses), `edit`, and
+`roundsman tokens create NAME --scope run`, a person on the page *Machine tokens* of the dashboard's menu or with `POST /api/tokens`, for named repositories and no more than they may do themselves; its text is shown once and only its hash is kept. Scopes: `see`, `run` (also pauses), `edit`, and
 `operate` for operators. In the browser the dashboard's own session is used, and a change then carries `X-CSRF-Token`.
 
 <!-- not run: needs a running service -->

@@ -21,6 +21,7 @@ PAGES = {
     "statistics": "/stats",
     "installations": "/installations",
     "audit": "/audit",
+    "tokens": "/tokens",
     "error": "/acme/nothing",
 }
 SHAPES: dict[str, dict[str, Any]] = {

@@ -23,7 +23,7 @@ AXE = next(
 )
 PAGES = (
     "/", "/acme/shop", "/acme/shop/jobs/morning-triage", "/acme/shop/new-job", "/acme/shop/new-job?template=daily-triage", "/acme/shop/runs/1",
-    "/acme/shop/sessions/1", "/acme/shop/explain/143", "/stats", "/installations", "/audit", "/acme/nothing",
+    "/acme/shop/sessions/1", "/acme/shop/explain/143", "/stats", "/installations", "/audit", "/tokens", "/acme/nothing",
 )  # fmt: skip
 
 RUN = {

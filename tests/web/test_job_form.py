@@ -60,6 +60,18 @@ def test_faults_of_a_filter_are_marked_where_they_stand() -> None:
     assert "<b>" not in str(fault.shown)
 
 
+def test_carets_stand_under_the_stretch_of_a_long_query() -> None:
+    """Of a query longer than the column the part around the fault is shown, and its carets stand under it; line ends are dots."""
+    query = "is:open\n" + "label:bug " * 20 + "lable:x " + "author:me " * 20
+    [fault, *_] = drawn(query)
+    over, under = re.sub("<[^>]*>", "", str(fault.shown)).split("\n")
+    assert len(over) == 64
+    assert over[under.index("^") :].startswith("lable:x")
+    assert under.strip() == "^" * 5
+    [start, *_] = drawn("is:open\nlable:x")
+    assert "is:open·" in str(start.shown)
+
+
 async def form_of(browser: Any, address: str) -> dict[str, Any]:
     """What a browser would send of the page's form as it stands."""
     text = (await browser.get(address)).text
@@ -129,6 +141,12 @@ async def test_without_script_one_button_shows_what_the_job_will_do(house: House
     assert answer.status_code == 200
     for said in ("only on Tuesday", "$5.00", "keep me", "no connection to GitHub"):
         assert said in answer.text, said
+    faulty = (
+        await ada.post("/acme/shop/new-job", data=form | {"look": "1", "filter": "is:open lable:bug"})
+    ).text
+    carets = 'is:open <mark class="">lable</mark>:bug\n        <mark class="">^^^^^</mark></pre>'
+    assert carets in faulty, "the query stands over its carets, as on a terminal"
+    assert "did you mean" in faulty
     broken = (await ada.post("/acme/shop/new-job", data=form | {"look": "1", "max_items": "99"})).text
     assert 'id="max_items-error"' in broken
     assert "Mend what is marked" in broken

@@ -33,6 +33,7 @@ PAGES = {
     "/stats": "By repository",
     "/audit": "Audit log",
     "/installations": "Set-up",
+    "/tokens": "Machine tokens",
 }
 
 

@@ -25,6 +25,7 @@ OPEN = {
 MINE = {
     ("POST", "/sign-out"), ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{token_id}"), ("POST", "/api/jobs/bulk"),
     ("POST", "/api/filter/check"), ("POST", "/api/filter/describe"), ("POST", "/api/filter/complete"),
+    ("POST", "/tokens"), ("POST", "/tokens/{token_id}/revoke"),
 }  # fmt: skip
 """What changes nothing of a repository, or is asked of each named repository by itself (with tests of its own)."""
 LOOKING = {("POST", "/api/repos/{owner}/{repo}/check"), ("POST", "/api/repos/{owner}/{repo}/matches")}

@@ -8,15 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
-from bot.ports import Doing, Viewer
-from bot.store import audit, repositories, tokens
-from bot.store.database import Db
 from bot.store.tokens import MachineToken, Scope
+from bot.web import machine
 from bot.web.api.bodies import Closed, sendable
 from bot.web.api.doors import Id
-from bot.web.auth import Context, SignedInViewer, nothing_here, require
-from bot.web.context import WebContext
-from bot.web.problems import Problem
+from bot.web.auth import Context, SignedInViewer
 
 router = APIRouter(prefix="/api/tokens", tags=["tokens"])
 _FullName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
@@ -59,65 +55,22 @@ class FreshToken(TokenOut):
 @router.get("")
 async def list_tokens(context: Context, viewer: SignedInViewer) -> list[TokenOut]:
     """List your tokens; operators see all."""
-    every = await context.database.read(tokens.every)
-    return [_out(token) for token in every if viewer.operator or token.created_by == viewer.login]
+    return [_out(token) for token in await machine.of(context, viewer)]
 
 
 @router.post("", status_code=201)
 async def create_token(context: Context, viewer: SignedInViewer, body: NewToken) -> FreshToken:
     """Make a token that may do no more than you may."""
-    await _no_more_than(context, viewer, body)
-    now = context.now()
-    if body.expires_at is not None and body.expires_at <= now:
-        raise Problem(422, "expires_at lies in the past", code="invalid")
-
-    def work(db: Db) -> tuple[MachineToken, str]:
-        made = tokens.create(
-            db,
-            body.name,
-            body.scopes,
-            body.repositories,
-            by=viewer.login,
-            now=now,
-            expires_at=body.expires_at,
-        )
-        audit.note(db, viewer.login, "token.created", body.name, now, detail={"scopes": list(body.scopes)})
-        return made
-
-    token, text = await context.database.write(work)
+    token, text = await machine.make(
+        context, viewer, body.name, body.scopes, body.repositories, body.expires_at
+    )
     return FreshToken(**_out(token).model_dump(), token=text)
 
 
 @router.delete("/{token_id}", status_code=204)
 async def revoke_token(context: Context, viewer: SignedInViewer, token_id: Id) -> None:
     """End a token."""
-    every = await context.database.read(tokens.every)
-    token = next((one for one in every if one.id == token_id), None)
-    if token is None or not (viewer.operator or token.created_by == viewer.login):
-        raise Problem(404, f"there is no token {token_id} of yours", code="unknown")
-    now = context.now()
-
-    def work(db: Db) -> None:
-        tokens.revoke(db, token_id, now)
-        audit.note(db, viewer.login, "token.revoked", token.name, now)
-
-    await context.database.write(work)
-
-
-async def _no_more_than(context: WebContext, viewer: Viewer, body: NewToken) -> None:
-    """Raise unless the maker may do all that the token may."""
-    if viewer.kind == "machine":
-        raise Problem(403, "a token cannot make tokens; a person does", code="role")
-    if body.repositories is None or "operate" in body.scopes:
-        require(viewer, "operate", None)
-        return
-    doing: list[Doing] = list(body.scopes)
-    for name in body.repositories:
-        repository = await context.database.read(repositories.by_name, name)
-        if repository is None:
-            raise nothing_here(name)
-        for one in doing:
-            require(viewer, one, repository)
+    await machine.end(context, viewer, token_id)
 
 
 def _out(token: MachineToken) -> TokenOut:

@@ -35,6 +35,8 @@ from commands.template import inline
 from commands.times import TIME_NAMES
 
 router = APIRouter(include_in_schema=False)
+WIDTH = 64
+"""How much of a query is shown around a fault, in characters: what the form's column holds."""
 Editable = Annotated[Repository, Depends(at_repository("edit"))]
 
 
@@ -52,15 +54,24 @@ class Fault:
 
 
 def drawn(query: str) -> list[Fault]:
-    """Every fault and warning of a query, each with its stretch marked."""
+    """Every fault and warning of a query, each with its stretch marked and carets under it."""
     found = []
     for one in filters.check(query)[:8]:
-        start, end = one.start, max(one.end, one.start + 1)
         css = "R-warning" if one.severity == "warning" else ""
-        mark = Markup('<mark class="{}">{}</mark>').format(css, query[start:end] or " ")
-        shown = escape(query[:start]) + mark + escape(query[end:])
+        shown = _under(query, one.start, max(one.end, one.start + 1), css)
         found.append(Fault(shown, one.message, one.hint, one.severity, one.start, one.end, one.fix))
     return found
+
+
+def _under(query: str, start: int, end: int, css: str) -> Markup:
+    """The part of a query around a fault, in two lines as a terminal shows it."""
+    left = max(0, min(start - WIDTH // 3, len(query) - WIDTH))
+    right = left + WIDTH
+    line = "".join(c if c.isprintable() else "·" for c in query).ljust(end)
+    before, marked, after = line[left:start], line[start : min(end, right)], line[end:right]
+    mark = Markup('<mark class="{}">{}</mark>')
+    carets = " " * len(before) + mark.format(css, "^" * len(marked))
+    return escape(before) + mark.format(css, marked) + escape(after) + "\n" + carets
 
 
 async def preview(
