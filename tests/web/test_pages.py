@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.model.run import SessionStatus, TriggerKind
-from bot.store import installations, jobs, ledger, runs, sessions
+from bot.store import audit, installations, jobs, ledger, runs, sessions
+from bot.store.database import Database, Db
+from bot.store.tables import Sessions
 from bot.web.pages.markdown import markdown
 from tests.web.house import House
 from tests.web.seed import TRIAGE, Piece, Seed, shop
@@ -270,3 +273,46 @@ async def test_what_is_left_of_githubs_allowance_is_shown_to_operators(lived: Ho
     olga, ada = await lived.person("olga", "none"), await lived.person("ada", "maintain")
     assert "4321 of 5000 requests left" in (await olga.get("/installations")).text
     assert "4321" not in (await ada.get("/installations")).text
+
+
+async def test_a_channel_is_tried_by_a_button(sqlite: Database, tmp_path: Path) -> None:
+    """An operator sends a test message from the page of set-up and reads whether it left; nobody else has the button."""
+    house = House(
+        sqlite, tmp_path, notify={"chat": "json://127.0.0.1:1/chat", "mail": "json://127.0.0.1:1/mail"}
+    )
+    tried: list[str] = []
+
+    async def tell(channel: str) -> str | None:
+        tried.append(channel)
+        return "the service said 401" if channel == "mail" else None
+
+    house.app.state.context = replace(house.context, tell=tell)
+    olga, ada = await house.person("olga"), await house.person("ada", "maintain")
+    assert 'action="/notify-test"' in (await olga.get("/installations")).text
+    assert 'action="/notify-test"' not in (await ada.get("/installations")).text
+    for channel, said in (
+        ("chat", "A test message went to chat"),
+        ("mail", "did not leave: the service said 401"),
+        ("nobody", "no channel of that name"),
+    ):
+        await olga.post("/notify-test", data={"channel": channel})
+        assert said in (await olga.get("/installations")).text
+    assert (await ada.post("/notify-test", data={"channel": "chat"})).status_code == 403
+    assert tried == ["chat", "mail"]
+    [last, *_] = house.database.read_now(audit.entries)
+    assert (last.actor, last.action, last.target) == ("olga", "channel.tried", "mail")
+
+
+async def test_a_session_at_work_shows_what_it_has_spent_so_far(lived: House) -> None:
+    """The calls its transcript tells of are summed up while the session's own row knows nothing yet."""
+    ada = await lived.person("ada", "maintain")
+    live = lived.database.read_now(_at_work)
+    page = (await ada.get(f"/acme/shop/sessions/{live}")).text
+    assert "$0.09" in page
+    assert "13.5K" in page
+    assert "so far" in page
+
+
+def _at_work(db: Db) -> int:
+    wanted = sa.select(sa.func.min(Sessions.id)).where(Sessions.status == "running")
+    return int(db.execute(wanted).scalar_one())

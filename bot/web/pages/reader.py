@@ -84,7 +84,7 @@ class Reader:
         """US dollars; small sums with enough digits to be more than nothing."""
         if usd is None:
             return "–"
-        digits = "¤#,##0.000" if 0 < abs(usd) < 0.1 else None
+        digits = "¤#,##0.00##" if 0 < abs(usd) < 0.1 else None
         return format_currency(
             usd, "USD", digits, locale=locale_of(self.language), currency_digits=digits is None
         )

@@ -80,7 +80,7 @@ async def installations_page(
     fresh = [one for one in alive if one["seen_at"] >= context.now() - timedelta(minutes=1)]
     values = {
         "tab": "installations", "installations": found, "checks": checks(context, len(fresh)), "workers": alive if every else [],
-        "quotas": _allowances(context) if every else [],
+        "quotas": _allowances(context) if every else [], "channels": sorted(context.settings.notify) if every and context.tell else [],
         "stopped": await context.database.read(facts.stopped),
     }  # fmt: skip
     return await page(request, "installations.html", values)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sse_starlette import ServerSentEvent
 
-from bot.store import effects, sessions
+from bot.store import effects, sessions, transcripts
 from bot.store.database import Db
 from bot.web.api.doors import Id, SeenSession, at_session
 from bot.web.auth import Context, SignedInViewer
+from bot.web.pages.language import gettext as _
 from bot.web.pages.live import EVERY_SECONDS, LOOKS, stream
 from bot.web.pages.places import session_url
 from bot.web.pages.render import fragment, page
@@ -29,6 +31,9 @@ def session_values(db: Db, session_id: int) -> dict[str, Any]:
     """What the page says of a session, but for its transcript."""
     session = sessions.get(db, session_id)
     assert session is not None
+    if not session.status.final:
+        spent = transcripts.spent_so_far(db, session_id, session.attempt)
+        session = session.model_copy(update=asdict(spent))
     return {
         "session": session,
         "effects": effects.of_session(db, session_id),
@@ -50,7 +55,7 @@ async def session_page(
     crumbs = ((told.job, f"{base}/jobs/{told.job}"), (f"#{told.run.id}", f"{base}/runs/{told.run.id}"))
     values |= {
         "run": told.run, "job_name": told.job, "lines": lines, "last": lines[-1][0] if lines else after,
-        "more": len(lines) == AT_ONCE, "full": seen.full, "crumbs": (*crumbs, (str(session.number or session.id), "")),
+        "more": len(lines) == AT_ONCE, "full": seen.full, "crumbs": (*crumbs, (f"#{session.number}" if session.number else _("session %(n)s") % {"n": session.id}, "")),
     }  # fmt: skip
     return await page(request, "session.html", values, repository=told.repository)
 
@@ -66,7 +71,7 @@ async def session_live(
     repository = seen.told.repository
 
     async def events() -> AsyncIterator[ServerSentEvent]:
-        last, told = first, (known or seen.session.status.value, None)
+        last, told = first, (known or seen.session.status.value, None, seen.session.tokens_in)
         for _look in range(LOOKS):
             rows = await context.database.read(sessions.transcript, session_id, last, 100)
             for seq, at, event in rows:
@@ -76,7 +81,7 @@ async def session_live(
                 yield ServerSentEvent(html, event="line", id=str(seq))
             values = await context.database.read(session_values, session_id)
             session = values["session"]
-            state = (session.status.value, session.cancel_requested_at)
+            state = (session.status.value, session.cancel_requested_at, session.tokens_in)
             if state != told:
                 told = state
                 more = {
