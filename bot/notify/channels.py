@@ -8,11 +8,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from bot.flow.safe_text import redact
 from bot.settings import environment
 
+Kind = Literal["info", "success", "warning", "failure"]
+"""Apprise's own words for how a message is meant."""
 PATIENCE = 40.0
 PLACE = "{target}"
 _SENDER = Path(__file__).with_name("send.py")
@@ -41,8 +44,10 @@ class Channels:
         """The names jobs may use."""
         return sorted(self._urls)
 
-    async def send(self, channel: str, target: str | None, title: str, body: str) -> Fault | None:
-        """Send one message; the fault in words that hold no URL."""
+    async def send(
+        self, channel: str, target: str | None, title: str, body: str, kind: Kind = "info"
+    ) -> Fault | None:
+        """Send one message, coloured by its kind where the service can; the fault in words that hold no URL."""
         url = self._urls.get(channel)
         if url is None:
             return Fault(
@@ -55,14 +60,14 @@ class Channels:
             )
         # Quoted whole: a target can be no further part of the URL.
         given = url.replace(PLACE, quote(target or "", safe=""))
-        return await self._hand_over(given, title, body)
+        return await self._hand_over(given, title, body, kind)
 
-    async def _hand_over(self, url: str, title: str, body: str) -> Fault | None:
+    async def _hand_over(self, url: str, title: str, body: str, kind: Kind) -> Fault | None:
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-W", "ignore", str(_SENDER), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL, env=environment(*_LET_THROUGH), start_new_session=True,
         )  # fmt: skip
-        asked = json.dumps({"url": url, "title": title, "body": body}).encode()
+        asked = json.dumps({"url": url, "title": title, "body": body, "kind": kind}).encode()
         try:
             out, _ = await asyncio.wait_for(child.communicate(asked), PATIENCE)
         except TimeoutError:

@@ -16,7 +16,7 @@ import pytz
 from bot.notify.channels import Channels, Fault
 from bot.notify.quiet import quiet_hours
 from bot.notify.webhook import deliver, payload, place_of, undelivered
-from bot.notify.words import message, trial
+from bot.notify.words import kind_of, message, trial
 from bot.ports import Clock
 from bot.settings import Settings
 from bot.store import outbox
@@ -93,7 +93,9 @@ class Post:
             return 0
         runs = await self._db.read(outbox.told, {word.run_id for word in mine if word.run_id})
         said = message(mine, runs, self._base, self._secrets, self._language)
-        fault = await self.channels.send(*place, *said) if said else None
+        fault = (
+            await self.channels.send(*place, *said, kind_of([word.event for word in mine])) if said else None
+        )
         return await self._settle(mine, fault, f"notification to {place[0]}")
 
     async def _post_hook(self, word: Word) -> int:

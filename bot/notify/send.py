@@ -10,7 +10,7 @@ import sys
 
 
 def main() -> int:
-    """Send `{"url", "title", "body"}`; the fault, if any, goes to standard output."""
+    """Send `{"url", "title", "body", "kind"}`; the fault, if any, goes to standard output."""
     import apprise
 
     asked = json.load(sys.stdin)
@@ -27,7 +27,8 @@ def main() -> int:
     if not box.add(asked["url"]):
         sys.stdout.write("its URL is none that Apprise knows; see https://github.com/caronc/apprise/wiki")
         return 3
-    if box.notify(title=asked["title"], body=asked["body"], body_format=apprise.NotifyFormat.TEXT):
+    said = {"title": asked["title"], "body": asked["body"], "notify_type": asked["kind"]}
+    if box.notify(**said, body_format=apprise.NotifyFormat.TEXT):
         return 0
     sys.stdout.write("; ".join(faults)[:500] or "the service would not take it")
     return 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, assert_never
 from urllib.parse import quote
 
@@ -11,16 +11,19 @@ from babel.numbers import format_currency
 
 from bot.flow.describe import describe_cron
 from bot.flow.report import duration
-from bot.flow.safe_text import one_line, redact, visible
+from bot.flow.safe_text import redact, visible
 from bot.model.duration import format_duration
 from bot.model.job import JobSpec
 from bot.model.run import RunStatus, TriggerKind
 from bot.model.schedule import After, At, Cron, Events, Every
+from bot.notify.channels import Kind
 from bot.notify.language import templates, tongue
 from bot.store.outbox import Ended, Word
 
 MOST = 1_000
 EVENTS = ("completed", "failed", "partial", "paused", "budget")
+JOINER = "\u2060"
+"""Stands unseen after what would call somebody in a chat, so that it calls nobody."""
 
 
 def message(
@@ -36,15 +39,19 @@ def message(
         return None
     if len(known) == 1:
         word, ended = known[0]
-        title = one_line(
-            f"{ended.repository.full_name}: {ended.job.name} {_verb(word.event, language)}",
-            secrets=secrets,
-            most=150,
-        )
+        told = f"{ended.repository.full_name}: {ended.job.name} {_verb(word.event, language)}"
+        title = _line(told, secrets, 150)
         return title, single(word.event, ended, base_url, secrets, language)
     counts = Counter(word.event for word, _ended in known)
     told = [f"{counts[event]} {_verb(event, language)}" for event in EVENTS if counts[event]]
     return f"Roundsman: {', '.join(told)}", gathered(known, base_url, secrets, language)
+
+
+def kind_of(events: Collection[str]) -> Kind:
+    """How a message about these events is meant: the worst of them decides its colour."""
+    if "failed" in events:
+        return "failure"
+    return "success" if set(events) <= {"completed"} else "warning"
 
 
 def trial(channel: str, base_url: str, language: str = "en") -> tuple[str, str]:
@@ -93,10 +100,10 @@ def facts_of(ended: Ended, base_url: str, secrets: Sequence[str], language: str 
     lasted = run.duration_ms
     reason = run.error or run.reason or (job.pause_reason if job.status == "paused" else None)
     return {
-        "repository": repository.full_name, "job": one_line(job.name, secrets=secrets), "status": _status(run.status, language),
+        "repository": repository.full_name, "job": _line(job.name, secrets), "status": _status(run.status, language),
         "schedule": when(ended, language), "duration": duration(lasted / 1000) if lasted is not None else "",
-        "items": items(ended, language), "cost": format_currency(run.cost, "USD", locale=language) if run.cost else "", "reason": one_line(reason or "", secrets=secrets, most=300),
-        "link": link(ended, base_url), "comment": ended.comment_url or "", "pause_reason": one_line(job.pause_reason or "", secrets=secrets, most=300),
+        "items": items(ended, language), "cost": format_currency(run.cost, "USD", locale=language) if run.cost else "", "reason": _line(reason or "", secrets, 300),
+        "link": link(ended, base_url), "comment": ended.comment_url or "", "pause_reason": _line(job.pause_reason or "", secrets, 300),
     }  # fmt: skip
 
 
@@ -188,8 +195,18 @@ def _status(status: RunStatus, language: str) -> str:
 
 def _safe(text: str, secrets: Sequence[str]) -> str:
     """A result of an agent, fit for a chat: no secret, no hidden character, nobody called by name."""
-    calm = redact(visible(text), secrets).replace("@", "@\u2060").replace("<!", "<\u2060!")
+    calm = _calm(redact(visible(text), secrets))
     return "\n".join(line.rstrip() for line in calm.strip().splitlines() if line.strip())
+
+
+def _line(text: str, secrets: Sequence[str], most: int = 256) -> str:
+    """A name or a reason on one line, as fit for a chat; links and numbers stay what they are."""
+    return _cut(_calm(" ".join(redact(visible(text), secrets).split())), most)
+
+
+def _calm(text: str) -> str:
+    """`@everyone`, Slack's `<!here>` and `<@U1>`, Discord's `<@&1>` become words that call nobody."""
+    return text.replace("@", "@" + JOINER).replace("<!", f"<{JOINER}!")
 
 
 def _cut(text: str, room: int) -> str:

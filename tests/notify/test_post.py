@@ -17,6 +17,7 @@ from bot.model.run import RunStatus, Trigger, TriggerKind
 from bot.notify import Post
 from bot.notify.channels import Channels
 from bot.notify.post import LEASE
+from bot.notify.words import kind_of
 from bot.settings import Settings, SettingsError
 from bot.store import jobs, outbox, repositories, runs
 from bot.store.database import Database, Db
@@ -97,6 +98,7 @@ async def test_a_failure_is_told_with_all_that_matters(office: Office) -> None:
     assert await office.later(seconds=11) == 2
     (said,) = office.said
     assert said["title"] == "acme/shop: triage failed"
+    assert said["type"] == "failure"
     for words in (
         "triage of acme/shop: failed",
         "Why: the filter is wrong",
@@ -234,6 +236,30 @@ async def test_secrets_and_pings_stay_inside(office: Office) -> None:
     await office.later(seconds=11)
     assert "ghp_" not in office.said[0]["message"]
     assert "@channel" not in office.said[0]["message"]
+
+
+async def test_nobody_is_called_and_links_stay_whole(office: Office) -> None:
+    """What chats make of `@everyone`, `<!here>` and `<@U1>` is broken unseen, in reasons as in results; a link is the link it was."""
+    calls = "<!here> <@U1> <@&7> @everyone ask ada@acme.test, see https://github.com/acme/shop/issues/3 (#3)"
+    office.ends(office.job("triage"), error=calls)
+    await office.later(seconds=11)
+    said = office.said[0]["message"]
+    for call in ("<!here", "<@U1", "<@&7", "@everyone"):
+        assert call not in said
+    assert "https://github.com/acme/shop/issues/3 (#3)" in said
+    assert said.replace("\u2060", "").count(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("events", "kind"),
+    [
+        (["completed"], "success"), (["completed", "completed"], "success"), (["failed"], "failure"), (["partial"], "warning"),
+        (["paused"], "warning"), (["budget"], "warning"), (["completed", "partial"], "warning"), (["budget", "failed", "completed"], "failure"),
+    ],
+)  # fmt: skip
+def test_the_worst_of_its_words_colours_a_message(events: list[str], kind: str) -> None:
+    """Green only where all went well, red where anything failed."""
+    assert kind_of(events) == kind
 
 
 async def test_the_webhook_is_signed_and_reaches_each_receiver_once(

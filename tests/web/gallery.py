@@ -23,6 +23,8 @@ from bot.store.database import Database, connect
 from bot.store.migrate import migrate
 from bot.web.context import WebContext
 from bot.web.server import create_app
+from tests.fakes import HandClock
+from tests.web.furnished import furnish, issues
 from tests.web.seed import shop
 
 TOKEN = "start-" + "g" * 30
@@ -45,18 +47,31 @@ def serving(app: Any, port: int = 0) -> Iterator[int]:
 
 
 def house(folder: Path, port: int, **more: Any) -> WebContext:
-    """A local house with the shop in it."""
+    """A local house with the shop in it, set up well, before a GitHub of a few issues."""
+    now = datetime.now(UTC)  # noqa: TID251
     database = Database(connect(f"sqlite:///{folder / 'roundsman.db'}"))
     migrate(database.engine)
-    shop(database, datetime.now(UTC))  # noqa: TID251
-    settings = Settings(_env_file=None, data_dir=folder, local=True, port=port, secret_key="s" * 40)
-    return WebContext(database, settings, SystemClock(), start_token=TOKEN, **more)
+    shop(database, now)
+    furnish(database, now)
+    channels = {"team-chat": "json://127.0.0.1:1/chat", "on-call": "json://127.0.0.1:1/call"}
+    settings = Settings(
+        _env_file=None, data_dir=folder, local=True, port=port, secret_key="s" * 40, notify=channels, github_app_id=1
+    )  # fmt: skip
+    parts = {"quotas": lambda: {("acme", "core"): (5000, 4812), ("acme", "graphql"): (5000, 4993)}}
+    clock = more.pop("clock", HandClock(now))
+    given = {"tracker": issues(now), "tell": _told, "parts": parts} | more
+    return WebContext(database, settings, clock, start_token=TOKEN, **given)
+
+
+async def _told(channel: str) -> str | None:
+    return None
 
 
 def main() -> None:
     """Serve until interrupted, or take the pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        context = house(Path(folder), 8420)
+        serve = {"clock": SystemClock()} if "--serve" in sys.argv else {}
+        context = house(Path(folder), 8420, **serve)
         with serving(create_app(context), 8420 if "--serve" in sys.argv else 0) as port:
             print(f"http://127.0.0.1:{port}/start/{TOKEN}", flush=True)
             if "--serve" in sys.argv:

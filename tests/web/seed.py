@@ -146,7 +146,10 @@ def _play(
 
 def _work(db: Any, session: Any, piece: Piece, at: datetime, repository: Repository, job: Job) -> None:
     begun, end = at + timedelta(seconds=2), at + timedelta(seconds=2) + piece.takes
-    sessions.say(db, session.id, 1, 1, _events(piece), begun)
+    for n, event in enumerate(_events(piece)):
+        sessions.say(
+            db, session.id, 1, n + 1, [event], begun + n * min(piece.takes, timedelta(seconds=54)) / 9
+        )
     known: dict[str, Any] = {
         "engine": "claude", "model": "sonnet",
         "prompt": f"You work for the maintainers of this repository.\n\n# Issue #{piece.number}\n\n<<<BEGIN UNTRUSTED title 7f3a>>>\n{piece.title}\n<<<END UNTRUSTED title 7f3a>>>\n",
@@ -200,7 +203,7 @@ def _effects(db: Any, session: Any, piece: Piece, job: Job, url: str, at: dateti
 
 def _events(piece: Piece) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [
-        {"type": "started", "agent_session": "a1", "model": "sonnet", "version": "2.1", "tools": ["Read", "Grep"]},
+        {"type": "started", "agent_session": "a1", "model": "claude-sonnet-4-5", "version": "2.1.0", "tools": ["Read", "Grep"]},
         {"type": "said", "text": "I look for where the total is computed."},
         {"type": "tool_used", "tool": "Grep", "call": "c1", "argument": "def total"},
         {"type": "tool_answered", "call": "c1", "text": "shop/cart.py:41:    def total(self) -> Decimal:", "failed": False},
