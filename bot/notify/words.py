@@ -39,8 +39,8 @@ def message(
         return None
     if len(known) == 1:
         word, ended = known[0]
-        told = f"{ended.repository.full_name}: {ended.job.name} {_verb(word.event, language)}"
-        title = _line(told, secrets, 150)
+        title = f"{ended.repository.full_name}: {ended.job.name} {_verb(word.event, language)}"
+        title = _line(title, secrets, 150)
         return title, single(word.event, ended, base_url, secrets, language)
     counts = Counter(word.event for word, _ended in known)
     told = [f"{counts[event]} {_verb(event, language)}" for event in EVENTS if counts[event]]
