@@ -22,6 +22,7 @@ from bot.engine import build as build_worker
 from bot.engine.configuration import ceilings_of
 from bot.engine.credentials import known_credentials
 from bot.engine.housekeeping import EVERY, Housekeeping
+from bot.engine.memory import Keeper
 from bot.engine.pace import SharedPace
 from bot.engine.side import GitHubSide, attach
 from bot.engine.undo import undo_run
@@ -65,6 +66,7 @@ class Roundsman:
     worker: Worker
     side: GitHubSide
     post: Post
+    keeper: Keeper
     identity: GitHubIdentity | None = None
     start_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     _tracing: TracerProvider | None = None
@@ -212,8 +214,9 @@ def build(
     side = attach(worker, database, clock, client, publisher, tracker, settings, ceilings)
     post = Post(database, settings, clock)
     worker.chores |= {"notify": (PERIOD, post.look), "notify tidy": (3600.0, post.tidy)}
+    keeper = Keeper(database, clock, client, publisher, settings.key())
     return Roundsman(
-        settings, clock, database, client, tracker, publisher, agents, worker, side, post, identity
+        settings, clock, database, client, tracker, publisher, agents, worker, side, post, keeper, identity
     )
 
 

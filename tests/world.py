@@ -108,8 +108,8 @@ class World:
         self.roundsman = self.built(**more)
         await self.roundsman.start()
 
-    def built(self, **more: Any) -> Roundsman:
-        """Roundsman as it is before it starts."""
+    def built(self, *, recalls: bool = False, **more: Any) -> Roundsman:
+        """Roundsman as it is before it starts; `recalls` as `tick` does."""
         usual: dict[str, Any] = {
             "data_dir": self._folder, "database_url": self._url, "github_app_id": self.app.id,
             "github_private_key": SecretStr(self.app.private_key), "github_webhook_secret": SecretStr(self.app.webhook_secret or ""),
@@ -119,7 +119,14 @@ class World:
         }  # fmt: skip
         settings = Settings(**usual | more)
         database = Database(connect(self._url))
-        return build(settings, clock=self.clock, transport=self.wire, agent=self.agent, database=database)
+        return build(
+            settings,
+            clock=self.clock,
+            transport=self.wire,
+            agent=self.agent,
+            database=database,
+            recalls=recalls,
+        )
 
     async def hears(self) -> None:
         """GitHub delivers its webhooks, and everything that follows from them happens."""

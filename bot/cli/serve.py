@@ -148,6 +148,13 @@ def tick(
     back: Annotated[
         int, typer.Option(min=1, max=1440, help="Minutes to look back where nothing is known of a last tick.")
     ] = 10,
+    notes: Annotated[
+        bool,
+        typer.Option(
+            "--notes/--no-notes",
+            help="Keep what was dealt with in a hidden note of the repository's dashboard issue, opened where need be.",
+        ),
+    ] = True,
 ) -> None:
     """Fire what has become due since the last tick, wait for it and exit; safe to start twice at once.
 
@@ -156,10 +163,10 @@ def tick(
     """
     settings = settings_of()
     logs.set_up(settings)
-    asyncio.run(tick_once(roundsman_of(settings, recalls=True), timedelta(minutes=back)))
+    asyncio.run(tick_once(roundsman_of(settings, recalls=True), timedelta(minutes=back), notes=notes))
 
 
-async def tick_once(program: Roundsman, back: timedelta) -> None:
+async def tick_once(program: Roundsman, back: timedelta, *, notes: bool = True) -> None:
     """One pass: read the configuration, fire, wait until nothing more can go on by itself."""
     born = program.clock.now()
     worker = program.worker
@@ -170,12 +177,18 @@ async def tick_once(program: Roundsman, back: timedelta) -> None:
         for name, faults in (await program.faulty()).items():
             for fault in faults:
                 typer.echo(f"roundsman: {name}: {fault}; the last good jobs run until it is mended", err=True)
+        if notes:
+            await program.keeper.recall()
         await program.database.write(look_back, born - back, born)
+        if notes:
+            await program.keeper.foretell()
         worker.fires = True
         await worker.busy()
         worker.fires = False  # what becomes due from now on is the next tick's
         while await worker.busy():
             worker.nudge()
+        if notes:
+            await program.keeper.keep()
         await program.post.flush()
     finally:
         await program.stop()

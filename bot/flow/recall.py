@@ -30,10 +30,10 @@ class Readers(Protocol):
         ...
 
 
-def left(saw: dict[str, Any], mine: list[Effect]) -> str:
-    """Name the state an item is in once we have done to it what `mine` says."""
+def left(saw: dict[str, Any], ours: list[Effect]) -> str:
+    """Name the state an item is in with all we ever did to it: what a session saw is without."""
     state = dict(saw)
-    for effect in mine:
+    for effect in ours:
         if effect.facet and effect.facet != COMMENTS and not effect.undone_at:
             state[effect.facet] = effect.after or ""
             if not effect.after:

@@ -386,7 +386,8 @@ async def _words(seat: Seat, crew: Crew, number: int, decision: Decision, mark: 
         for past in await crew.book.earlier(seat)
         if past.completed_at and past.decision
     ]
-    names = fingerprint(saw), left(saw, mine)
+    ours = [effect for effect in await crew.book.effects(seat, number) if effect.done]
+    names = fingerprint(saw), left(saw, ours)
     note = report.state_note(crew.key, seat.job.name, seat.session.number, seat.session.id, *names)
     done = [report.deed(effect) for effect in mine]
     return report.comment(

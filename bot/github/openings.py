@@ -16,6 +16,8 @@ from bot.model.item import RepositoryRef
 from bot.model.outcome import NewIssue, NewPullRequest
 from bot.ports import Refusal, Written
 
+DASHBOARD = ours.mark_of("dashboard-").removesuffix(" -->")
+"""How the mark of a dashboard issue begins: its key goes on with a number and a digest."""
 MODES = frozenset({"100644", "100755", "120000"})
 
 

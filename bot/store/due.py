@@ -54,7 +54,8 @@ def due_specs(db: Session, until: datetime, most: int) -> list[str]:
 def look_back(db: Session, since: datetime, born: datetime) -> int:
     """Let jobs this database first heard of after `born` fire as if it had known them at `since`; gives how many may.
 
-    A period counts from a fixed instant then: where no disk survives, the job is new whenever somebody looks.
+    A period counts from a fixed instant then: where no disk survives, the job is new whenever somebody looks. One
+    whose last fire is remembered goes on from there.
     """
     wanted = (
         select(Jobs, Repositories.full_name)
@@ -67,7 +68,7 @@ def look_back(db: Session, since: datetime, born: datetime) -> int:
         schedule = Schedule.of(
             JobSpec.model_validate(job.spec), identity=identity_of(name, job.name), anchor=EPOCH
         )
-        first = schedule.next_after(since)
+        first = schedule.next_after(words.fired_until(db, int(job.id or 0)) or since)
         job.anchor_at, job.next_run_at = EPOCH, first.due if first else None
         moved += first is not None
         db.add(job)

@@ -45,6 +45,17 @@ def set_home(db: Session, repository_id: int, number: int, now: datetime) -> Non
     put(db, f"home:{repository_id}", number, now)
 
 
+def fired_until(db: Session, job_id: int) -> datetime | None:
+    """Up to when a job without items is remembered to have fired."""
+    told = get(db, f"fired:{job_id}")
+    return datetime.fromisoformat(told) if told else None
+
+
+def set_fired(db: Session, job_id: int, until: datetime, now: datetime) -> None:
+    """Remember up to when a job without items has fired."""
+    put(db, f"fired:{job_id}", until.isoformat(), now)
+
+
 def stopped(db: Session) -> str | None:
     """Who stopped everything, or None while rounds go on."""
     said = get(db, STOP)
