@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from bot.app import Roundsman, build
@@ -65,6 +66,7 @@ class World:
             "roundsman", webhook_url="https://rounds.test/webhooks/github", webhook_secret="It's a Secret to Everybody"
         )  # fmt: skip
         self.roundsman: Roundsman | None = None
+        self._web: FastAPI | None = None
         self._read: set[int] = set()
         self._installed: set[str] = set()
         self.judge = Judge(httpx.ASGITransport(self.github.app))
@@ -106,6 +108,7 @@ class World:
     async def wakes(self, **more: Any) -> None:
         """Roundsman starts, or starts again, with further settings where a story gives them."""
         self.roundsman = self.built(**more)
+        self._web = None
         await self.roundsman.start()
 
     def built(self, *, recalls: bool = False, **more: Any) -> Roundsman:
@@ -138,7 +141,8 @@ class World:
     async def delivers(self) -> None:
         """GitHub delivers its webhooks; runs they start begin."""
         assert self.roundsman is not None
-        transport = httpx.ASGITransport(self.roundsman.web())
+        self._web = self._web or self.roundsman.web()
+        transport = httpx.ASGITransport(self._web)
         async with httpx.AsyncClient(transport=transport, base_url="https://rounds.test") as client:
             await self.github.deliver(client)
         await self.roundsman.side.intake.drain()

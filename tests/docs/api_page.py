@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from bot.web import metrics
-from bot.web.api import routers
+from bot.web import api, metrics
 
 INTRODUCTION = """\
 Everything the dashboard does can be done over REST. The whole description is at `/api/openapi.json`; this page is its short form.
@@ -40,8 +39,8 @@ curl -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: 1" https://rounds.ex
 def api_page(note: str) -> str:
     """Introduction and table of calls."""
     app = FastAPI()
-    for router in (*routers(), metrics.router):
-        app.include_router(router)
+    api.install(app)
+    app.include_router(metrics.router)
     rows = [
         f"| `{method.upper()}` | `{path}` | {' '.join(str(call.get('description', '')).split())} |"
         for path, calls in sorted(app.openapi()["paths"].items())

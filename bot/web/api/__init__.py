@@ -1,6 +1,6 @@
 """The REST API of SPEC §9: one file a subject."""
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends, FastAPI
 
 from bot.web.api import (
     configuration,
@@ -19,9 +19,9 @@ from bot.web.rate import not_too_often
 SUBJECTS = (overview, statistics, items, schedules, configuration, rounds, queries, machine_tokens)
 
 
-def routers() -> tuple[APIRouter, ...]:
-    """All of them; everything under /api is counted."""
-    counted = APIRouter(dependencies=[Depends(not_too_often)], responses=RESPONSES)
+def install(app: FastAPI) -> None:
+    """Add all of them; everything under /api is counted."""
+    app.include_router(health.router)
+    # Straight into the app: FastAPI works every route out anew for each router that holds another.
     for subject in SUBJECTS:
-        counted.include_router(subject.router)
-    return (health.router, counted)
+        app.include_router(subject.router, dependencies=[Depends(not_too_often)], responses=RESPONSES)
