@@ -143,3 +143,18 @@ def _detail(error: Any) -> str:
     if error.get("message"):
         return str(error["message"])
     return " ".join(str(error[key]) for key in ("resource", "field", "code") if error.get(key))
+
+
+def graphql_refusal(errors: Any) -> Refusal:
+    """GraphQL's first error as a refusal."""
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    words = f"GitHub's GraphQL answered: {str(first.get('message') or 'nothing')[:300]}"
+    match first.get("type"):
+        case "NOT_FOUND":
+            return Refusal(kind="gone", words=words)
+        case "FORBIDDEN" | "INSUFFICIENT_SCOPES":
+            return Refusal(kind="forbidden", words=words)
+        case "RATE_LIMITED":
+            return Refusal(kind="busy", words=words, retry_after=60)
+        case _:
+            return Refusal(kind="invalid", words=words)
