@@ -10,19 +10,45 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 
 from bot.store import tables as tables  # the tables register themselves on import
+from bot.store.database import DatabaseError
 
 LOCK = 0x726F756E  # "roun"; one number for all processes
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Upgrade to the newest revision; safe to call from any number of processes at once."""
+    """Upgrade to the newest revision; safe to call from any number of processes at once.
+
+    Raises DatabaseError where the database cannot be used, and where a newer program has been here.
+    """
+    try:
+        _upgrade(engine)
+    except sa.exc.DatabaseError as error:
+        if not isinstance(error, sa.exc.OperationalError) and type(error) is not sa.exc.DatabaseError:
+            raise
+        first = str(error.orig).strip().splitlines()[0]
+        raise DatabaseError(
+            f"the database cannot be used: {first}; start it, or correct ROUNDSMAN_DATABASE_URL"
+        ) from error
+
+
+def _upgrade(engine: sa.Engine) -> None:
     with _alone(engine), engine.connect() as connection:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            if not isinstance(error.__cause__, ResolutionError):
+                raise
+            raise DatabaseError(
+                f"the database was brought up to date by a newer Roundsman ({error.__cause__.argument});"
+                " start that version, or restore the copy made before its upgrade"
+            ) from error
         connection.commit()
 
 

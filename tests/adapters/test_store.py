@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -48,6 +49,33 @@ def test_two_processes_may_migrate_at_once(postgres: str, tmp_path_factory: pyte
     assert "runs" in tables_of(engines[0])
     for engine in engines:
         engine.dispose()
+
+
+def test_a_newer_schema_is_refused_with_words(database: Database) -> None:
+    """An older program does not touch what it cannot know; it says which revision it met, and what to do."""
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE roundsman_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseError, match=r"by a newer Roundsman \(9999\); start that version"):
+        migrate(database.engine)
+    with database.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM roundsman_version")).scalar() == "9999"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://127.0.0.1:1/rounds", "Connection refused; start it"),
+        ("sqlite:///{file}", "file is not a database; start it"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_in_one_line(url: str, words: str, tmp_path: Path) -> None:
+    """What the server or the file said, and what to do; no traceback."""
+    (tmp_path / "notes.txt").write_text("Buy milk.\n" * 100)
+    engine = connect(url.format(file=tmp_path / "notes.txt"))
+    with pytest.raises(DatabaseError, match=words) as told:
+        migrate(engine)
+    assert len(str(told.value).splitlines()) == 1
+    engine.dispose()
 
 
 def test_a_time_comes_back_aware_and_in_utc(database: Database) -> None:
