@@ -19,7 +19,8 @@ from bot.engine.reconcile import Reconciler
 from bot.engine.worker import Worker
 from bot.flow.ceilings import Ceilings
 from bot.github.client import Client
-from bot.github.items import GitHubTracker, Shuffled
+from bot.github.items import GitHubTracker
+from bot.github.lists import Shuffled
 from bot.model.item import RepositoryRef
 from bot.ports import Clock, Publisher
 from bot.settings import Settings
@@ -64,7 +65,7 @@ def attach(
     )  # fmt: skip
     reconciler = Reconciler(database, clock, client, intake, settings)
     hearing = Hearing(database, clock, client)
-    tracker.shuffled, tracker.hearing = _shuffled(database), hearing.stretch
+    tracker.lists.shuffled, tracker.lists.hearing = _shuffled(database), hearing.stretch
     worker.chores["hearing"] = (EVERY_LOOK, hearing.beat)
     worker.chores["deliveries"] = (0.0, intake.turn)
     file = None

@@ -83,7 +83,7 @@ class Shop:
         self.hub.requests.clear()
         began = time.perf_counter()
         tracker = GitHubTracker(client, KeptItems(self.database))
-        tracker.hearing = _all_along
+        tracker.lists.hearing = _all_along
         found = await tracker.matching(self.ref, QUERY, "issues", self.clock.now())
         took = time.perf_counter() - began
         assert isinstance(found, Found), found

@@ -126,7 +126,7 @@ async def test_the_same_is_found_by_webhooks_alone(
     async def hearing(_: RepositoryRef) -> str:
         return "all along"
 
-    tracker.hearing = hearing
+    tracker.lists.hearing = hearing
     for target in ("issues", "prs"):
         await found(tracker, ref, "is:open", clock, target)
     unasked, seen, late = 0, 0, list[Delivery]()
