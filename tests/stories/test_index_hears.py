@@ -143,6 +143,10 @@ class Listening(Shop):
 
     async def is_known(self) -> None:
         """The door is open, GitHub's list of deliveries holds nothing we lack, and a fire has asked GitHub."""
+        assert self.world.roundsman is not None
+        await (
+            self.world.roundsman.side.hearing.beat()
+        )  # what the open door has to say for itself, now and not in five seconds
         await self.goes_on(anew=True)
         await self.fires("is:open")
         await self.fires("is:open", "prs")

@@ -205,7 +205,9 @@
   const light = (n) => {
     active = n;
     [...list.children].forEach((li, i) => li.setAttribute("aria-selected", String(i === n)));
-    if (n >= 0) { query.setAttribute("aria-activedescendant", list.children[n].id); list.children[n].scrollIntoView({ block: "nearest" }); }
+    if (n < 0) { query.removeAttribute("aria-activedescendant"); return; }
+    query.setAttribute("aria-activedescendant", list.children[n].id);
+    list.children[n].scrollIntoView({ block: "nearest" });
   };
   const take = (n) => {
     const { start, end, text } = options[n];
@@ -220,7 +222,10 @@
     const address = `${query.dataset.complete}?q=${encodeURIComponent(query.value)}&at=${query.selectionStart}`;
     const answer = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
     if (!answer?.ok || mine !== asked || document.activeElement !== query) return;
-    options = await answer.json();
+    const fresh = await answer.json();
+    if (mine !== asked) return;
+    const chosen = active >= 0 ? options[active].text : null;  // an answer that comes late takes no choice away
+    options = fresh;
     list.replaceChildren(...options.map((option, i) => {
       const li = document.createElement("li");
       li.id = `filter-option-${i}`;
@@ -236,7 +241,7 @@
     }));
     list.hidden = options.length === 0;
     query.setAttribute("aria-expanded", String(options.length > 0));
-    active = -1;
+    light(options.findIndex((option) => option.text === chosen));
   };
   let timer;
   query.addEventListener("input", (event) => { clearTimeout(timer); if (event.isTrusted) timer = setTimeout(offer, 120); });
