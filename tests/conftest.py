@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from dbos import DBOS
 
-from bot.store.database import Database, connect
+from bot.store.database import Database, connect, normal_url
 from bot.store.migrate import migrate
 
 _numbers = itertools.count(1)
@@ -44,11 +45,17 @@ def _template(postgres: str) -> str:
     admin = connect(postgres)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("CREATE DATABASE roundsman_template")
-    engine = connect(_named(postgres, "roundsman_template"))
-    migrate(engine)
-    engine.dispose()
+    _make_tables(_named(postgres, "roundsman_template"))
     admin.dispose()
     return "roundsman_template"
+
+
+def _make_tables(url: str) -> None:
+    """Ours and those of the durable engine's journal: a story's first second went into the latter."""
+    engine = connect(url)
+    migrate(engine)
+    engine.dispose()
+    DBOS.migrate(normal_url(url))
 
 
 def _named(url: str, name: str) -> str:
@@ -72,11 +79,7 @@ def postgres_url(postgres: str, _template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    engine = connect(f"sqlite:///{path}")
-    migrate(engine)
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-    engine.dispose()
+    _make_tables(f"sqlite:///{path}")
     return path
 
 

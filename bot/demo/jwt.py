@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -48,10 +48,16 @@ def issue_jwt(
     header = _b64(json.dumps({"alg": "RS256", "typ": "JWT"}).encode())
     claims = {"iat": issued, "exp": issued + lifetime, "iss": str(issuer)}
     signed = f"{header}.{_b64(json.dumps(claims).encode())}"
+    key = _signer(private_key)
+    return f"{signed}.{_b64(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+@lru_cache(maxsize=8)
+def _signer(private_key: str) -> rsa.RSAPrivateKey:
     key = serialization.load_pem_private_key(private_key.encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("an App's key is an RSA key")
-    return f"{signed}.{_b64(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+    return key
 
 
 def read_claims(token: str) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import jwt
+from jwt.algorithms import RSAAlgorithm
 
 from bot.flow.clock import Clock
 from bot.github.answers import Answer
@@ -58,6 +60,12 @@ class Token:
 Key = tuple[int, str | None, Need]
 
 
+@lru_cache(maxsize=4)
+def _key(pem: str) -> Any:
+    """The key itself, tried once: that takes longer than signing."""
+    return RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
+
+
 class Tokens:
     """Tokens of one App for all its installations. `skew` is GitHub's clock minus ours."""
 
@@ -86,7 +94,7 @@ class Tokens:
                 "iss": str(self.credentials.app_id),
             }
             self._jwt = (
-                jwt.encode(claims, self.credentials.private_key or "", "RS256"),
+                jwt.encode(claims, _key(self.credentials.private_key or ""), "RS256"),
                 ends - 2 * SKEW_MARGIN,
             )
         return self._jwt[0]
