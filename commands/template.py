@@ -72,6 +72,7 @@ class Command(FrontMatter):
                 yield Fault("input", f"{name!r} is one of {', '.join(declared.choices)}, not {given[name]!r}")
 
 
+@lru_cache(maxsize=128)
 def parse_command(name: str, text: str, source: str = "library") -> Command:
     """The command file `name` without what it extends; raises CommandError with every fault of its front matter."""
     parsed = parse(name, text)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 from sqlmodel import Session, SQLModel, select
 
 from bot.store.database import Database, DatabaseError, connect
-from bot.store.migrate import migrate
+from bot.store.migrate import MIGRATIONS, migrate, newest
 from bot.store.tables import Audit
 from tests.conftest import tables_of
 
@@ -35,6 +36,14 @@ def test_migrations_make_exactly_the_tables_we_declare(database: Database) -> No
             },
         )
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_newest_revision_is_the_one_that_is_there_in_the_end(sqlite: Database) -> None:
+    """What the names of the files say is what the revisions say of themselves, and what an upgrade leaves."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert [newest()] == script.get_heads()
+    with sqlite.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM roundsman_version")).scalar() == newest()
 
 
 def test_two_processes_may_migrate_at_once(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> None:
