@@ -40,11 +40,11 @@ from bot.notify.post import PERIOD
 from bot.ports import Agent, Book, Clock, Refusal, Seat
 from bot.settings import Settings, SettingsError
 from bot.store import indexed, installations, repositories, setup
+from bot.store.admission import Caps
 from bot.store.database import Database, connect
 from bot.store.indexed import KeptItems
 from bot.store.migrate import migrate
 from bot.store.retention import Kept
-from bot.store.sessions import Caps
 from bot.web.hooks import Hooks
 from bot.web.server import WebContext, create_app
 from bot.web.setup import Setup

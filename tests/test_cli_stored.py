@@ -16,7 +16,7 @@ from bot.cli import app
 from bot.cli.client import BY
 from bot.flow.clock import SystemClock
 from bot.model.run import RunItem, SessionStatus
-from bot.store import audit, runs, sessions, words
+from bot.store import audit, runs, sessions, transcripts, words
 from bot.store.database import Database, connect
 from bot.store.tables import Sessions
 
@@ -174,7 +174,7 @@ def test_runs_and_sessions_are_listed_shown_and_ended(say: Say, stored: Database
         status="running",
     )
     stored.write_now(lambda db: db.add(row))
-    stored.write_now(sessions.say, 1, 1, 1, [{"kind": "text", "text": "Looking\nat it"}], now)
+    stored.write_now(transcripts.say, 1, 1, 1, [{"kind": "text", "text": "Looking\nat it"}], now)
 
     assert [one["id"] for one in say("runs", "list", "acme/shop", "--job", "triage", "--json").data] == [
         run_id

@@ -13,7 +13,7 @@ from bot.cli.opening import roundsman_of, settings_of
 from bot.cli.telling import as_json, columns, facts, when
 from bot.flow.clock import SystemClock
 from bot.model.run import RunStatus, Session
-from bot.store import answers, audit, jobs, repositories, words
+from bot.store import answers, audit, jobs, repositories, transcripts, words
 from bot.store import runs as stored
 from bot.store import sessions as stored_sessions
 from bot.store.answers import ToldRun
@@ -229,7 +229,7 @@ def transcript(session: SessionId, json: AsJson = False) -> None:
         _session(database, session)
         after = 0
         while True:
-            rows = database.read_now(stored_sessions.transcript, session, after)
+            rows = database.read_now(transcripts.transcript, session, after)
             for seq, at, event in rows:
                 if json:
                     as_json({"seq": seq, "at": at.isoformat(), "event": event})

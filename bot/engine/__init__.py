@@ -15,8 +15,8 @@ from bot.engine.worker import Worker
 from bot.flow.ceilings import Ceilings
 from bot.flow.work import Crew
 from bot.ports import Book, Clock
+from bot.store.admission import Caps
 from bot.store.database import Database
-from bot.store.sessions import Caps
 
 
 def build(

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from bot.flow.safe_text import redact
 from bot.model.agent import Event
 from bot.ports import Clock, Meter, Seat, Sink
-from bot.store import sessions
+from bot.store import sessions, transcripts
 from bot.store.database import Database
 
 MOST_EVENTS = 5_000
@@ -70,9 +70,9 @@ class _Scribe:
             return
         session = self._seat.session
         if self._next is None:
-            self._next = await self._db.read(sessions.next_seq, session.id)
+            self._next = await self._db.read(transcripts.next_seq, session.id)
         await self._db.write(
-            sessions.say,
+            transcripts.say,
             session.id,
             session.attempt,
             self._next,

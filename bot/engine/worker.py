@@ -25,11 +25,11 @@ from bot.engine.reaper import Reaper
 from bot.engine.watch import Watch
 from bot.flow.due import PUNCTUAL
 from bot.ports import Clock
-from bot.store import executors, runqueue, runs, sessions
+from bot.store import admission, executors, runqueue, runs, sessions
+from bot.store.admission import Caps
 from bot.store.cause import cause_of
 from bot.store.database import Database
 from bot.store.due import glance
-from bot.store.sessions import Caps
 
 _log = logging.getLogger("roundsman.worker")
 
@@ -202,7 +202,7 @@ class Worker:
     async def _admit(self) -> int:
         now = self.clock.now()
         reserve = partial(self.purse.reserve, now=now)
-        admitted = await self.database.write(sessions.admit, self.executor, self.caps, now, reserve=reserve)
+        admitted = await self.database.write(admission.admit, self.executor, self.caps, now, reserve=reserve)
         for session_id, attempt in admitted:
             await self.durable.start_session(session_id, attempt)
         return len(admitted)

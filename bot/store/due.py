@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from bot.flow.schedule import Schedule
 from bot.model.job import JobSpec
 from bot.model.run import Job, RunStatus
-from bot.store import sessions, words
+from bot.store import admission, words
 from bot.store.jobs import identity_of
 from bot.store.sql import count_new, skip_locked
 from bot.store.tables import Jobs, Repositories, Runs
@@ -99,7 +99,7 @@ def glance(db: Session, now: datetime) -> Glance:
     return Glance(
         next_due=db.exec(due).first(),
         runs=db.exec(pending.limit(1)).first() is not None,
-        sessions=sessions.any_waiting(db, now),
+        sessions=admission.any_waiting(db, now),
     )
 
 

@@ -18,11 +18,11 @@ from bot.model.agent import AgentEnd, Failure, Said
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import RunStatus, SessionStatus, Trigger, TriggerKind
 from bot.ports import Refusal
-from bot.store import budget, jobs, runqueue, runs, sessions
+from bot.store import admission, budget, jobs, runqueue, runs, sessions, transcripts
+from bot.store.admission import Caps
 from bot.store.budget import Reserved
 from bot.store.database import Database
 from bot.store.retention import Kept
-from bot.store.sessions import Caps
 from bot.store.tables import Outbox, Sessions
 from tests.adapters.bench import Bench
 from tests.fakes import HandClock, MemoryGitHub, ScriptedAgent
@@ -280,7 +280,7 @@ async def test_what_was_admitted_and_never_begun_begins_after_a_restart(bench: B
     await bench.until(lambda: bool(bench.database.read_now(sessions.of_run, 1)))
     await bench.die()
     free = Reserved("yes")
-    bench.database.write_now(sessions.admit, "slot-0", Caps(), bench.clock.now(), reserve=lambda *_: free)
+    bench.database.write_now(admission.admit, "slot-0", Caps(), bench.clock.now(), reserve=lambda *_: free)
     await bench.wake()
     (run,) = await bench.ended(job)
     assert (run.status, bench.agent.sessions) == (RunStatus.completed, 1)
@@ -355,7 +355,7 @@ async def test_secrets_and_token_shapes_never_reach_a_transcript(bench: Bench) -
     bench.clock.move(minutes=1)
     (run,) = await bench.ended(job)
     (session,) = bench.database.read_now(sessions.of_run, run.id)
-    said = str(bench.database.read_now(sessions.transcript, session.id))
+    said = str(bench.database.read_now(transcripts.transcript, session.id))
     assert "the key is [redacted] and [redacted]" in said
 
 

@@ -27,9 +27,9 @@ from bot.flow.work import Crew
 from bot.model.job import JobSpec
 from bot.model.run import Trigger, TriggerKind
 from bot.store import jobs, repositories, runs
+from bot.store.admission import Caps
 from bot.store.database import Database, Db, connect
 from bot.store.migrate import migrate
-from bot.store.sessions import Caps
 from bot.store.tables import Jobs, Sessions
 from tests.benchmarks.table import Row
 from tests.fakes import HandClock, MemoryGitHub, NoSources, ScriptedAgent

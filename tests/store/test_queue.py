@@ -9,10 +9,11 @@ import pytest
 
 from bot.model.job import JobSpec
 from bot.model.run import RunStatus, Session, SessionStatus, Trigger, TriggerKind
-from bot.store import effects, jobs, ledger, repositories, runqueue, runs, sessions
+from bot.store import admission, effects, jobs, ledger, repositories, runqueue, runs, sessions
+from bot.store.admission import Caps
 from bot.store.budget import Reserved, Scope, open_attempts, reserve
 from bot.store.database import Database, Db
-from bot.store.sessions import Caps, HeldByAnother
+from bot.store.sessions import HeldByAnother
 from bot.store.sql import count_new
 from bot.store.tables import Runs
 
@@ -58,7 +59,7 @@ def free(db: Db, session: Any) -> Reserved:
 
 def admitted(db: Db, caps: Caps, executor: str = "one") -> list[int]:
     """Admit what may start."""
-    return [session for session, _ in sessions.admit(db, executor, caps, NOW, reserve=free)]
+    return [session for session, _ in admission.admit(db, executor, caps, NOW, reserve=free)]
 
 
 def test_a_thousand_runs_of_one_repository_hold_nobody_up(database: Database) -> None:

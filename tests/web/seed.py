@@ -9,7 +9,18 @@ from typing import Any
 
 from bot.model.job import JobSpec
 from bot.model.run import Job, Repository, Run, RunItem, SessionStatus, Trigger, TriggerKind
-from bot.store import budget, effects, jobs, ledger, reactions, repositories, runs, sessions
+from bot.store import (
+    admission,
+    budget,
+    effects,
+    jobs,
+    ledger,
+    reactions,
+    repositories,
+    runs,
+    sessions,
+    transcripts,
+)
 from bot.store.database import Database
 
 TRIAGE: dict[str, Any] = {
@@ -135,8 +146,8 @@ def _play(
     )
     if not pieces:
         runs.close_if_done(db, run.id, at + timedelta(seconds=2))
-    caps = sessions.Caps(10_000, 10_000, 10_000)
-    sessions.admit(
+    caps = admission.Caps(10_000, 10_000, 10_000)
+    admission.admit(
         db, "seed", caps, at + timedelta(seconds=2),
         reserve=lambda _db, _s: budget.Reserved("yes"), most=50,
     )  # fmt: skip
@@ -147,7 +158,7 @@ def _play(
 def _work(db: Any, session: Any, piece: Piece, at: datetime, repository: Repository, job: Job) -> None:
     begun, end = at + timedelta(seconds=2), at + timedelta(seconds=2) + piece.takes
     for n, event in enumerate(_events(piece)):
-        sessions.say(
+        transcripts.say(
             db, session.id, 1, n + 1, [event], begun + n * min(piece.takes, timedelta(seconds=54)) / 9
         )
     known: dict[str, Any] = {

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bot.model.run import RunItem, SessionStatus
-from bot.store import runs, sessions
+from bot.store import runs, sessions, transcripts
 from bot.store.tables import Sessions
 from tests.web.house import House
 
@@ -99,7 +99,7 @@ async def test_a_transcript_is_read_in_stretches(house: House, will: httpx.Async
     """Each answer says from where to go on, and whether more may come."""
     at_work(house, 3, status="running")
     events = [{"kind": "text", "text": str(n)} for n in range(5)]
-    house.database.write_now(sessions.say, 1, 1, 1, events, house.clock.now())
+    house.database.write_now(transcripts.say, 1, 1, 1, events, house.clock.now())
     first = (await will.get("/api/sessions/1/transcript", params={"limit": 3})).json()
     assert ([line["event"]["text"] for line in first["lines"]], first["next"], first["live"]) == (
         ["0", "1", "2"],

@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from bot.model.run import SessionStatus
-from bot.store import jobs, repositories, runs, sessions
+from bot.store import jobs, repositories, runs, sessions, transcripts
 from bot.store.database import Database
 from bot.web.context import WebContext
 from bot.web.server import create_app
@@ -163,7 +163,7 @@ async def test_stopping_a_running_session(house_visit: tuple[House, Visit]) -> N
     await visit.goes(f"/acme/shop/sessions/{live.id}")
     await expect(page.get_by_text("live", exact=True)).to_be_visible()
     said = {"type": "said", "text": "I have found **it**."}
-    house.database.write_now(sessions.say, live.id, 1, 50, [said], house.clock.now())
+    house.database.write_now(transcripts.say, live.id, 1, 50, [said], house.clock.now())
     await expect(page.get_by_role("log")).to_contain_text("I have found it.")
     await page.get_by_role("button", name="Stop").click()
     await expect(page.get_by_role("status").first).to_contain_text("Stopping")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from bot.model.run import RunStatus, SessionStatus
-from bot.store import answers, audit, jobs, runs, sessions
+from bot.store import answers, audit, jobs, runs, sessions, transcripts
 from bot.store.answers import ToldRun
 from bot.store.database import Db
 from bot.web.api import deeds
@@ -213,7 +213,7 @@ async def get_transcript(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> TranscriptOut:  # fmt: skip
     """Read everything the agent said, in order."""
-    rows = await context.database.read(sessions.transcript, seen.session.id, after, limit)
+    rows = await context.database.read(transcripts.transcript, seen.session.id, after, limit)
     lines = [Line(seq=seq, at=at, event=event) for seq, at, event in rows]
     more = not seen.session.status.final or len(lines) == limit
     return TranscriptOut(lines=lines, next=lines[-1].seq if lines else after, live=more)

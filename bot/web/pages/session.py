@@ -50,7 +50,9 @@ async def session_page(
     if not same_place(told.repository, owner, repo):
         return RedirectResponse(session_url(told.repository, session.id), 303)
     values = await context.database.read(session_values, session.id)
-    lines = await context.database.read(sessions.transcript, session.id, after, AT_ONCE) if seen.full else []
+    lines = (
+        await context.database.read(transcripts.transcript, session.id, after, AT_ONCE) if seen.full else []
+    )
     base = f"/{told.repository.full_name}"
     crumbs = ((told.job, f"{base}/jobs/{told.job}"), (f"#{told.run.id}", f"{base}/runs/{told.run.id}"))
     values |= {
@@ -73,7 +75,7 @@ async def session_live(
     async def events() -> AsyncIterator[ServerSentEvent]:
         last, told = first, (known or seen.session.status.value, None, seen.session.tokens_in)
         for _look in range(LOOKS):
-            rows = await context.database.read(sessions.transcript, session_id, last, 100)
+            rows = await context.database.read(transcripts.transcript, session_id, last, 100)
             for seq, at, event in rows:
                 last = seq
                 said = {"line": (seq, at, event), "repository": repository}
