@@ -213,7 +213,11 @@ def build(
     worker.chores["index"] = (3600.0, lambda: database.write(indexed.purge, clock.now() - 2 * indexed.OLD))
     side = attach(worker, database, clock, client, publisher, tracker, settings, ceilings)
     post = Post(database, settings, clock)
-    worker.chores |= {"notify": (PERIOD, post.look), "notify tidy": (3600.0, post.tidy)}
+
+    async def notify() -> int:
+        return await post.look() if worker.seen.messages else 0
+
+    worker.chores |= {"notify": (PERIOD, notify), "notify tidy": (3600.0, post.tidy)}
     keeper = Keeper(database, clock, client, publisher, settings.key())
     return Roundsman(
         settings, clock, database, client, tracker, publisher, agents, worker, side, post, keeper, identity

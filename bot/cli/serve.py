@@ -68,6 +68,21 @@ def _listen(settings: Settings) -> socket.socket:
 class _Pages(uvicorn.Server):
     """The web server; signals are ours, so that stopping it does not end the process under its sessions."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._over = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop soon."""
+        self.should_exit = True
+        self._over.set()
+
+    async def main_loop(self) -> None:
+        """Go on until the end, turning the date of the answers each second; uvicorn itself looks ten times as often."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), 1.0)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
@@ -94,7 +109,7 @@ async def serve_until_stopped(program: Roundsman, place: socket.socket) -> bool:
     try:
         return await _until(stop, program.worker.lost, serving)
     finally:
-        pages.should_exit = True
+        pages.end()
         await asyncio.gather(serving, return_exceptions=True)
         await program.stop()
 

@@ -18,11 +18,18 @@ class Conclusions:
 
     def __init__(self, database: Database, clock: Clock, publisher: Publisher, speech: Speech) -> None:
         self.database, self.clock, self.publisher, self.speech = database, clock, publisher, speech
+        self._newest, self._unfinished = -1, True
+
+    def may_conclude(self, newest: int) -> bool:
+        """Whether a look may find something: runs came since the last one, or some of those comments asked for go on."""
+        came, self._newest = newest != self._newest, newest
+        return came or self._unfinished
 
     async def conclude(self) -> int:
         """Put the last reaction on comments whose runs have ended; gives how many."""
         mark = await self.database.read(words.get, WATERMARK) or {}
         after, done = int(mark.get("after") or 0), set(mark.get("done") or ())
+        self._unfinished = True
         asked = await self.database.read(itemlog.asked_by_comment, after)
         fresh = [run for run in asked if run.status.final and run.id not in done]
         for run in fresh:
@@ -30,6 +37,7 @@ class Conclusions:
                 done.add(run.id)
         if not asked:
             await self._pass_over(after)
+        self._unfinished = bool(asked)
         if not fresh:
             return 0
         while asked and asked[0].id in done:

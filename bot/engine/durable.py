@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetWorkflowID, _scheduler, _workflow_commands
 from dbos._serialization import DBOSPortableJSONSerializer
 from dbos._utils import INTERNAL_QUEUE_NAME
 from pydantic import TypeAdapter
@@ -32,6 +33,13 @@ VERSION = "roundsman-1"
 """Constant over upgrades: recovery looks only for work of its own version."""
 PATIENCE = 1_000_000
 """Restarts of a healthy process count as recoveries; crashes of agents are counted by the work step itself."""
+
+NEVER = 3600.0
+"""Seconds between the engine's looks for schedules: ours are rows, it has none."""
+SWEEP = 4.0
+"""Seconds between its sweeps for delays and deadlines, of which we set none; less than the 5 s its own lock lasts."""
+BRISK, CALM, STIR = 1.0, 5.0, 60.0
+"""Seconds between its looks for work to take up again: for a while after a start or a takeover, and later."""
 
 _log = logging.getLogger("roundsman.engine")
 
@@ -140,6 +148,7 @@ class Durable:
     ) -> None:
         self._url, self.executor, self._crew, self._failed = url, executor, crew, failed
         self._dbos: Any = None
+        self._stirred = 0.0
         self.moved: Callable[[], None] = lambda: None
         """Called when a run or session is over or handed on: there may be room for the next."""
 
@@ -159,9 +168,13 @@ class Durable:
                 "serializer": DBOSPortableJSONSerializer(),
                 "log_level": "ERROR",
                 "use_listen_notify": False,
+                "scheduler_polling_interval_sec": NEVER,
                 "max_executor_threads": 16,
             }
         )
+        _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = SWEEP
+        _scheduler._STARTUP_FAST_POLL_DURATION_SEC = 0.0
+        self._stir()
         DBOS.launch()  # here on the loop, so that the engine adopts it: recovered work must run where our ports live
 
     @property
@@ -179,13 +192,24 @@ class Durable:
         with SetWorkflowID(f"session-{session_id}-{attempt}"):
             await DBOS.start_workflow_async(_session, session_id, attempt)
 
+    def _stir(self) -> None:
+        self._stirred = time.monotonic()
+        self.pace()
+
+    def pace(self) -> None:
+        """Let the engine look for work to take up again as often as now makes sense; to be called now and then."""
+        takes_up = self._dbos._registry.get_internal_queue()
+        takes_up._polling_interval_sec = BRISK if time.monotonic() - self._stirred < STIR else CALM
+
     async def adopt(self, executors: Sequence[str]) -> int:
         """Let the living take over what dead executors left; gives how much that was."""
+        self._stir()
         handles = await asyncio.to_thread(DBOS._recover_pending_workflows, list(executors))
         return len(handles)
 
     async def resume(self, workflow_id: str, executor: str) -> None:
         """Let a workflow that `executor` no longer works on go on, here or anywhere."""
+        self._stir()
         again = self._dbos._sys_db.reenqueue_for_recovery
         await asyncio.to_thread(again, workflow_id, [executor], INTERNAL_QUEUE_NAME)
 

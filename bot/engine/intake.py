@@ -38,6 +38,7 @@ from bot.ports import Clock, Refusal
 from bot.store import audit, deliveries, installations, itemlog, jobs, words
 from bot.store.database import Database, Db
 from bot.store.deliveries import Kept
+from bot.store.glance import Glance
 
 _log = logging.getLogger("roundsman.intake")
 AT_ONCE = 8
@@ -46,6 +47,8 @@ GATHER = 0.05
 """Seconds; those that come so close together are looked at together."""
 SHARE = 3.0
 """Taking up work rests so many times as long as it took: acknowledging comes first."""
+UNTOLD = 15
+"""Polls after which one looks though nobody said that something waits."""
 TRIES = 6
 STRANGER = "we do not look after it"
 
@@ -67,7 +70,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._wake = asyncio.Event()
-        self._fresh = True
+        self._fresh = self._conclude = True
         self._concluded = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[int, str] = {}
@@ -77,16 +80,22 @@ class Intake:
         """Look at once: a delivery was recorded in this process."""
         self._wake.set()
 
+    def saw(self, seen: Glance) -> None:
+        """What the worker's look showed: another process may have recorded a delivery, a run may be over."""
+        self._conclude |= self.commander.conclusions.may_conclude(seen.newest_run)
+        if seen.deliveries or self._conclude:
+            self._wake.set()
+
     async def turn(self) -> None:
-        """Wait for a nudge or the next look, then begin what waits; for a loop that never ends."""
+        """Wait until something may wait, then begin it; for a loop that never ends."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), self.poll)
+            await asyncio.wait_for(self._wake.wait(), UNTOLD * self.poll)
             await asyncio.sleep(GATHER)
         self._wake.clear()
         looked = loop_time()
         taken = await self.begin()
-        if looked - self._concluded >= self.poll:
-            self._concluded = looked
+        if self._conclude and looked - self._concluded >= self.poll / 2:
+            self._concluded, self._conclude = looked, False
             await self.commander.conclude()
         if taken:
             await asyncio.sleep(SHARE * (loop_time() - looked))

@@ -68,6 +68,7 @@ def attach(
     tracker.lists.shuffled, tracker.lists.hearing = _shuffled(database), hearing.stretch
     worker.chores["hearing"] = (EVERY_LOOK, hearing.beat)
     worker.chores["deliveries"] = (0.0, intake.turn)
+    worker.onlookers.append(intake.saw)
     file = None
     if settings.jobs_file is not None:
         file = JobsFile(database, clock, client, configurator.around, settings.jobs_file)

@@ -29,13 +29,17 @@ from bot.store import admission, executors, runqueue, runs, sessions
 from bot.store.admission import Caps
 from bot.store.cause import cause_of
 from bot.store.database import Database
-from bot.store.due import glance
+from bot.store.glance import Glance, glance
 
 _log = logging.getLogger("roundsman.worker")
 
 RUNS_AT_ONCE = 8
 AHEAD = timedelta(seconds=10)
 """How long before a fire what will be due is read ahead."""
+SHOWN_EVERY = 3
+"""Beats between two writings of the heartbeat that people see; whether our name is ours is asked at each."""
+QUIET_REAPS = 6
+"""Looks for the dead between two that are made though nobody holds anything."""
 SOON = 0.02
 """Seconds; the shortest rest before a fire that is about to be due."""
 
@@ -55,6 +59,8 @@ class Worker:
     grace: float = 30.0
     fires: bool = True
     chores: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=dict)
+    onlookers: list[Callable[[Glance], None]] = field(default_factory=list)
+    """Told after each look what was seen, so that nobody else need ask each second."""
     beat_every: float = 5.0
     reap_every: float = 10.0
     punctual: timedelta = PUNCTUAL
@@ -65,7 +71,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._looked = asyncio.Event()
-        self.looks = 0
+        self.looks = self._beats = self._reaps = 0
+        self.seen = Glance()
         self._next_due: datetime | None = None
         self._prepared: datetime | None = None
         self.reaper = Reaper(self.database, self.durable, self.liveness)
@@ -157,8 +164,10 @@ class Worker:
     async def _look(self) -> None:
         """Fire, begin, admit; once more at once while there was something to do."""
         now = self.clock.now()
-        seen = await self.database.read(glance, now)
+        seen = self.seen = await self.database.glimpse(glance, now)
         self._next_due = seen.next_due
+        for tell in self.onlookers:
+            tell(seen)
         fired = begun = admitted = 0
         if self.fires and seen.next_due is not None and seen.next_due <= now:
             fired = await asyncio.to_thread(ticker.tick, self.database, now, self.punctual)
@@ -220,13 +229,19 @@ class Worker:
             self._stopping.set()
             await self.durable.abandon()
             return
+        self._beats += 1
+        if self._beats % SHOWN_EVERY:
+            return
         await self.database.write(
             executors.beat, self.executor, socket.gethostname(), os.getpid(), __version__, self.clock.now()
         )
 
     async def _reap(self) -> None:
-        """Take over from the dead, and mend rows whose workflow never began."""
-        await self.reaper.look(self.clock.now())
+        """Take over from the dead, and mend rows whose workflow never began; seldom while nobody works on anything."""
+        self._reaps += 1
+        self.durable.pace()
+        if self.seen.held or self._reaps % QUIET_REAPS == 1:
+            await self.reaper.look(self.clock.now())
 
     async def busy(self) -> bool:
         """Whether something works or could start now; asked after the loop has looked twice more."""

@@ -154,16 +154,3 @@ def _start(db: Db, session: Sessions, executor: str, now: datetime) -> None:
             reason=None, not_before=None,
         ),
     )  # fmt: skip
-
-
-def any_waiting(db: Db, now: datetime) -> bool:
-    """Whether a session waits that may start by now."""
-    wanted = select(Sessions.id).where(
-        lives(col(Sessions.status), LIVE), Sessions.status == SessionStatus.queued.value
-    )
-    return (
-        db.exec(
-            wanted.where(sa.or_(col(Sessions.not_before).is_(None), col(Sessions.not_before) <= now)).limit(1)
-        ).first()
-        is not None
-    )

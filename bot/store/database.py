@@ -9,8 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -94,8 +95,9 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        reading = connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        told = connection.get_execution_options()
+        if not told.get("alone", False):
+            connection.exec_driver_sql("BEGIN" if told.get("reading", False) else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -107,6 +109,8 @@ class Database:
         self.engine = engine
         self._reading = engine.execution_options(reading=True)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
+        self._kept: sa.Connection | None = None
+        self._one_looks = Lock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -122,11 +126,11 @@ class Database:
 
     def write_now(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a writing transaction here and now; waits out locks and lost connections for some seconds."""
-        return self._patiently(False, work, *args, **kwargs)
+        return _patiently(lambda: self._within(False, work, *args, **kwargs))
 
     def read_now(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a reading transaction here and now."""
-        return self._patiently(True, work, *args, **kwargs)
+        return _patiently(lambda: self._within(True, work, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a writing transaction off the event loop."""
@@ -136,26 +140,71 @@ class Database:
         """Run a reading transaction off the event loop."""
         return await self._away(lambda: self.read_now(work, *args, **kwargs))
 
+    async def glimpse(
+        self, work: Callable[Concatenate[sa.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a reading statement off the event loop, over a connection kept for what is asked all the time.
+
+        It is a transaction by itself: nothing is opened, begun, ended or given back around it.
+        """
+        return await self._away(lambda: self.glimpse_now(work, *args, **kwargs))
+
+    def glimpse_now(
+        self, work: Callable[Concatenate[sa.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a reading statement here and now, over the connection kept for that."""
+
+        def look() -> R:
+            with self._one_looks, self._looking() as connection:
+                return work(connection, *args, **kwargs)
+
+        return _patiently(look)
+
+    @contextmanager
+    def _looking(self) -> Iterator[sa.Connection]:
+        if self._kept is None:
+            how = {"alone": True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+            self._kept = self.engine.connect().execution_options(**how)
+            self._kept.detach()  # for good: the pool keeps its places for transactions
+        try:
+            yield self._kept
+            self._kept.rollback()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            with suppress(DBAPIError):
+                kept.close()
+
     async def _away(self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _patiently(
+    def _within(
         self, reading: bool, work: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        for tries_left in reversed(range(TRIES)):
-            try:
-                with self.session(reading=reading) as session:
-                    return work(session, *args, **kwargs)
-            except (OperationalError, DBAPIError) as error:
-                if not tries_left or not _passing(error):
-                    raise
-                time.sleep(0.05 * 2 ** (TRIES - 1 - tries_left))
-        raise AssertionError("unreachable")
+        with self.session(reading=reading) as session:
+            return work(session, *args, **kwargs)
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._let_go()
         self.engine.dispose()
+
+
+def _patiently(work: Callable[[], R]) -> R:
+    """Wait out locks and lost connections for some seconds."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return work()
+        except (OperationalError, DBAPIError) as error:
+            if not tries_left or not _passing(error):
+                raise
+            time.sleep(0.05 * 2 ** (TRIES - 1 - tries_left))
+    raise AssertionError("unreachable")
 
 
 def _passing(error: DBAPIError) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +12,8 @@ from sqlmodel import Session, col, select
 
 from bot.flow.schedule import Schedule
 from bot.model.job import JobSpec
-from bot.model.run import Job, RunStatus
-from bot.store import admission, words
+from bot.model.run import Job
+from bot.store import words
 from bot.store.jobs import identity_of
 from bot.store.sql import count_new, skip_locked
 from bot.store.tables import Jobs, Repositories, Runs
@@ -73,34 +72,6 @@ def look_back(db: Session, since: datetime, born: datetime) -> int:
         moved += first is not None
         db.add(job)
     return moved
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """Whether there is anything to do, by one read: when the next fire is due, whether runs or sessions may wait."""
-
-    next_due: datetime | None = None
-    runs: bool = False
-    sessions: bool = False
-
-
-def glance(db: Session, now: datetime) -> Glance:
-    """Look once; nothing waits while everything is stopped."""
-    if words.stopped(db):
-        return Glance()
-    due = select(sa.func.min(Jobs.next_run_at)).where(
-        Jobs.status == "active", col(Jobs.archived_at).is_(None)
-    )
-    pending = (
-        select(Runs.id)
-        .where(Runs.status == RunStatus.pending.value, col(Runs.executor).is_(None))
-        .where(sa.or_(col(Runs.not_before).is_(None), col(Runs.not_before) <= now))
-    )
-    return Glance(
-        next_due=db.exec(due).first(),
-        runs=db.exec(pending.limit(1)).first() is not None,
-        sessions=admission.any_waiting(db, now),
-    )
 
 
 def record_fires(db: Session, rows: Sequence[dict[str, Any]], following: Sequence[dict[str, Any]]) -> int:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from dbos import _queue, _scheduler, _sys_db_postgres, _workflow_commands
 from sqlmodel import select
 
+from bot.engine.durable import BRISK, CALM, STIR, SWEEP
 from bot.engine.housekeeping import Housekeeping
 from bot.engine.reaper import fail_session
 from bot.model.agent import AgentEnd, Failure, Said
@@ -317,6 +319,28 @@ async def test_a_run_cancelled_while_it_chooses_works_on_nothing(bench: Bench) -
     bench.clock.move(minutes=1)
     (run,) = await bench.ended(job)
     assert (run.status, bench.agent.sessions) == (RunStatus.cancelled, 0)
+
+
+def test_the_engine_still_asks_how_often_to_look() -> None:
+    """Its intervals that no setting reaches are set under these names; under others it would look each second again."""
+    jobs_of, loop, queue = _workflow_commands.background_jobs_thread, _scheduler, _queue.queue_worker_thread
+    assert "_BACKGROUND_JOBS_INTERVAL_SEC" in jobs_of.__code__.co_names
+    assert "_STARTUP_FAST_POLL_DURATION_SEC" in loop.dynamic_scheduler_loop.__code__.co_names
+    assert "_polling_interval_sec" in queue.__code__.co_names
+    assert SWEEP * 1000 < _sys_db_postgres.BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS
+
+
+async def test_the_engine_looks_seldom_once_nothing_is_to_be_taken_up(bench: Bench) -> None:
+    """Each second after a start or a takeover, every few seconds later."""
+    assert bench.worker is not None
+    durable = bench.worker.durable
+    takes_up = durable._dbos._registry.get_internal_queue()
+    assert takes_up._polling_interval_sec == BRISK
+    durable._stirred -= STIR
+    durable.pace()
+    assert takes_up._polling_interval_sec == CALM
+    await durable.adopt(["nobody"])
+    assert takes_up._polling_interval_sec == BRISK
 
 
 def test_an_outcome_is_plain_json() -> None:

@@ -19,6 +19,7 @@ from bot.store import admission, deliveries, due, indexed, ledger, outbox, runqu
 from bot.store.admission import Caps
 from bot.store.budget import Reserved
 from bot.store.database import Database, connect
+from bot.store.glance import glance
 from bot.store.migrate import migrate
 from bot.store.tables import Deliveries, IndexedItems, Jobs, Outbox, Repositories, Runs, Sessions
 from tests.benchmarks.table import Row
@@ -72,12 +73,12 @@ def _nobody(_db: Session, _session: Sessions) -> Reserved:
 
 
 AXES: dict[str, tuple[int, Callable[..., None], dict[str, Look]]] = {
-    "jobs": (100, _jobs, {"due": lambda db: due.due_jobs(db, NOW, 100)}),
+    "jobs": (100, _jobs, {"each second": lambda db: glance(db, NOW), "due": lambda db: due.due_jobs(db, NOW, 100)}),
     "repositories": (100, _repositories, {"index": lambda db: indexed.mark(db, "o/r1")}),
-    "history": (200, _history, {"last runs": lambda db: runs.runs_of(db, 1), "waiting": lambda db: runs.anything_left(db, NOW), "sessions": lambda db: admission.any_waiting(db, NOW), "queue": lambda db: runqueue.claim(db, "me", 8, NOW), "page of runs": lambda db: views.recent(db, (1,)), "live": lambda db: views.live(db, (1,))}),
-    "sessions": (200, _ended, {"waiting": lambda db: admission.any_waiting(db, NOW), "admission": lambda db: admission.admit(db, "me", CAPS, NOW, reserve=_nobody), "of an item": lambda db: sessions.of_item(db, 1, 7), "claims": lambda db: ledger.claims(db, 1, [7, 8])}),
-    "deliveries": (200, _deliveries, {"any waiting": deliveries.any_waiting, "claim": lambda db: deliveries.claim(db, "me", 200), "known": lambda db: deliveries.known(db, ["guid-00000007", "new"])}),
-    "outbox": (200, _outbox, {"due": lambda db: outbox.due(db, NOW, hooks=True), "waiting": outbox.waiting}),
+    "history": (200, _history, {"each second": lambda db: glance(db, NOW), "last runs": lambda db: runs.runs_of(db, 1), "waiting": lambda db: runs.anything_left(db, NOW), "queue": lambda db: runqueue.claim(db, "me", 8, NOW), "page of runs": lambda db: views.recent(db, (1,)), "live": lambda db: views.live(db, (1,))}),
+    "sessions": (200, _ended, {"each second": lambda db: glance(db, NOW), "admission": lambda db: admission.admit(db, "me", CAPS, NOW, reserve=_nobody), "of an item": lambda db: sessions.of_item(db, 1, 7), "claims": lambda db: ledger.claims(db, 1, [7, 8])}),
+    "deliveries": (200, _deliveries, {"each second": lambda db: glance(db, NOW), "any waiting": deliveries.any_waiting, "claim": lambda db: deliveries.claim(db, "me", 200), "known": lambda db: deliveries.known(db, ["guid-00000007", "new"])}),
+    "outbox": (200, _outbox, {"each second": lambda db: glance(db, NOW), "due": lambda db: outbox.due(db, NOW, hooks=True), "waiting": outbox.waiting}),
     "items": (100, _items, {"open items": lambda db: indexed.rows(db, "o/r1", "g", is_open=True)}),
 }  # fmt: skip
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.store import deliveries
+from tests.store.test_deliveries import delivery
 from tests.world import World
 
 CHORES = {
@@ -23,3 +25,14 @@ async def test_every_chore_is_there_and_runs(world: World, tmp_path: Path) -> No
     assert set(chores) == CHORES
     for _, chore in chores.values():
         await chore()
+
+
+async def test_what_another_process_recorded_is_worked_on(world: World) -> None:
+    """Nobody tells this process: its own look each second does, for every loop of it."""
+    await world.database.write(deliveries.record, [delivery("a-strange-one")], world.clock.now())
+
+    def handled() -> bool:
+        (kept,) = world.database.read_now(deliveries.latest)
+        return kept.outcome is not None
+
+    await world.until(handled)
