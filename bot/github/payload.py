@@ -55,8 +55,9 @@ def part(body: Any, *path: str) -> Mapping[str, Any]:
 
 def text(body: Any, *path: str) -> str:
     """The text at a path, empty where there is none."""
-    found = part(body, *path[:-1]).get(path[-1])
-    return clean(found) if isinstance(found, str) else ""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return clean(body) if isinstance(body, str) else ""
 
 
 def clean(found: str) -> str:
@@ -67,8 +68,9 @@ def clean(found: str) -> str:
 
 def number(body: Any, *path: str) -> int | None:
     """The whole number at a path; what could not be an id is none."""
-    found = part(body, *path[:-1]).get(path[-1])
-    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < 2**63 else None
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body if isinstance(body, int) and not isinstance(body, bool) and 0 < body < 2**63 else None
 
 
 def rows(body: Any, *path: str) -> list[Mapping[str, Any]]:

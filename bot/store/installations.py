@@ -171,7 +171,7 @@ def found(db: Session, place: Place) -> Repository | None:
 
 
 _FOUND = (
-    sa.select(Repositories.id, Jobs.spec)  # type: ignore[call-overload]
+    sa.select(Repositories.id, Jobs.id, col(Jobs.spec)["on"])  # type: ignore[call-overload]
     .join(
         Jobs,
         sa.and_(col(Jobs.repository_id) == Repositories.id, col(Jobs.archived_at).is_(None)),
@@ -189,7 +189,7 @@ def triggers_of(db: Session, place: Place) -> tuple[int, list[Any]] | None:
     if place.github_id is not None:
         rows = db.connection().execute(_BY_ID, {"told": place.github_id}).all()
     rows = rows or db.connection().execute(_BY_NAME, {"told": place.full_name.lower()}).all()
-    return (int(rows[0][0]), [spec.get("on") for _, spec in rows if spec]) if rows else None
+    return (int(rows[0][0]), [on for _, job, on in rows if job is not None]) if rows else None
 
 
 def moved(

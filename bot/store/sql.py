@@ -42,15 +42,20 @@ def _by_driver(connection: sa.Connection, table: type[SQLModel], rows: list[dict
     columns = ", ".join(f'"{name}"' for name in names)
     insert = f"INSERT INTO {table.__tablename__} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
     driver: Any = connection.connection.driver_connection
-    values = [tuple(_stored(row[name]) for name in names) for row in rows]
+    values = [
+        [value if type(value := row[name]) in _AS_IT_IS else _stored(value) for name in names] for row in rows
+    ]
     return int(driver.executemany(insert, values).rowcount)
+
+
+_AS_IT_IS = frozenset({str, int, type(None)})
 
 
 def _stored(value: Any) -> Any:
     """A value as SQLite keeps it."""
     match value:
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+            return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
         case dict() | list():
             return json.dumps(value)
         case _:

@@ -7,7 +7,6 @@ form, and what those cost is what an acknowledgement would wait for.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -122,7 +121,10 @@ class Door:
     def _kept(self, guid: str, kept: asyncio.Future[bool]) -> Said:
         if kept.cancelled() or kept.exception() is not None:
             return self._broken(None if kept.cancelled() else kept.exception())
-        return _said(ACCEPTED, "application/json", json.dumps({"delivery": guid, "known": not kept.result()}).encode())  # fmt: skip
+        known = b"false" if kept.result() else b"true"
+        return _said(
+            ACCEPTED, "application/json", b'{"delivery": "%s", "known": %s}' % (guid.encode(), known)
+        )
 
     def _broken(self, fault: BaseException | None = None) -> Said:
         log.error("POST %s failed", PATH, exc_info=fault or True)

@@ -77,9 +77,9 @@ class Wire(HttpToolsProtocol):
             self._slow = self.loop.call_later(SLOW, self.transport.close)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request begins; what uvicorn makes ready for it waits until it is known to be uvicorn's."""
         self._head = 0
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; too many of them end the connection."""
@@ -100,7 +100,15 @@ class Wire(HttpToolsProtocol):
                 next((_length(value) for name, value in self.headers if name == b"content-length"), 0)
             )
         else:
+            self._hand_on()
             super().on_headers_complete()
+
+    def _hand_on(self) -> None:
+        """Let uvicorn begin with a request whose head is here already."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
 
     def _is_delivery(self) -> bool:
         if self._door is None or self.url != _PLACE or self.parser.get_method() != b"POST":
