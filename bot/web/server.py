@@ -48,6 +48,7 @@ def create_app(context: WebContext) -> FastAPI:
     app = _Web(
         title="Roundsman", version=bot.__version__, description="Makes the rounds of your repositories.",
         docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", redirect_slashes=False,
+        dependencies=[Depends(no_forgery)],  # for what is added later; the routes below bring it with them
     )  # fmt: skip
     app.state.context = context
     app.state.cookies = Cookies(settings)
