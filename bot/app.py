@@ -28,7 +28,7 @@ from bot.engine.side import GitHubSide, attach
 from bot.engine.undo import undo_run
 from bot.engine.watch import Watch
 from bot.flow.clock import SystemClock
-from bot.flow.work import Crew
+from bot.flow.crew import Crew
 from bot.github.client import Client, ref_of
 from bot.github.identity import GitHubIdentity
 from bot.github.items import GitHubTracker

@@ -13,7 +13,7 @@ from bot.engine.reaper import fail_run, fail_session
 from bot.engine.watch import Watch
 from bot.engine.worker import Worker
 from bot.flow.ceilings import Ceilings
-from bot.flow.work import Crew
+from bot.flow.crew import Crew
 from bot.ports import Book, Clock
 from bot.store.admission import Caps
 from bot.store.database import Database

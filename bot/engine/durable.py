@@ -23,8 +23,8 @@ from dbos._utils import INTERNAL_QUEUE_NAME
 from pydantic import TypeAdapter
 
 from bot import traces
+from bot.flow.crew import Crew, Ticket
 from bot.flow.run import make_round, work_on
-from bot.flow.work import Crew, Ticket
 from bot.logs import about
 from bot.store.database import connect_journal
 

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Literal
 
 from bot.flow.choose import Choice, choose
+from bot.flow.crew import Crew, Ticket
 from bot.flow.words import Briefed, Decided, Done, Worked, Wrote
-from bot.flow.work import Crew, Ticket, brief, close, decide, do_work, publish, write
+from bot.flow.work import brief, close, decide, do_work
+from bot.flow.writing import publish, write
 from bot.ports import Steps
 
 PATIENCE = 8

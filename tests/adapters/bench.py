@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.engine import build
 from bot.engine.worker import Worker
-from bot.flow.work import Crew
+from bot.flow.crew import Crew
 from bot.model.job import JobSpec
 from bot.model.run import Run
 from bot.store import jobs, repositories, runs

@@ -23,7 +23,7 @@ from sqlmodel import select
 
 from bot.engine import build
 from bot.flow.clock import SystemClock
-from bot.flow.work import Crew
+from bot.flow.crew import Crew
 from bot.model.job import JobSpec
 from bot.model.run import Trigger, TriggerKind
 from bot.store import jobs, repositories, runs
