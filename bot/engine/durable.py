@@ -136,6 +136,10 @@ async def _tell(kind: str, number: int, attempt: int, error: Exception) -> None:
         await _works.failed(kind, number, attempt, error)
 
 
+NAP = 0.2
+"""Seconds between looks for messages, which we do not send: a process that stops waits for the end of one."""
+
+
 class Durable:
     """The engine of one process. Two processes never share an `executor`."""
 
@@ -170,6 +174,7 @@ class Durable:
                 "use_listen_notify": False,
                 "scheduler_polling_interval_sec": NEVER,
                 "max_executor_threads": 16,
+                "notification_listener_polling_interval_sec": NAP,
             }
         )
         _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = SWEEP
