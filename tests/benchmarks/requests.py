@@ -13,13 +13,15 @@ from pathlib import Path
 import httpx
 
 from bot.demo import DemoIssue, GitHub
+from bot.engine.hearing import SEEN, WRITES, Hearing
 from bot.github.client import Client
 from bot.github.items import GitHubTracker
+from bot.github.news import FED_BY
 from bot.github.webhook import deliver
 from bot.model.item import RepositoryRef
 from bot.ports import Found
 from bot.settings import Settings
-from bot.store import deliveries
+from bot.store import deliveries, installations, words
 from bot.store.database import Database, connect
 from bot.store.indexed import KeptItems
 from bot.store.migrate import migrate
@@ -53,7 +55,11 @@ class Shop:
         engine = connect(url)
         migrate(engine)
         self.database = Database(engine)
-        self.database.write_now(ensure_repository, "acme/shop", self.clock.now())
+        held, now = self.ref.installation, self.clock.now()
+        self.database.write_now(installations.came, held, "acme", now, events=sorted(FED_BY))
+        self.database.write_now(ensure_repository, "acme/shop", now, installation_id=held)
+        self.hearing = Hearing(self.database, self.clock, self.client)
+        self.hearing.open()
         self.issues = self._filled()
 
     def another_process(self) -> Client:
@@ -79,15 +85,22 @@ class Shop:
     async def fire(self, client: Client) -> tuple[Found, int, float]:
         """One fire after a minute: what it found, the requests GitHub counted, the seconds it took."""
         self.clock.move(minutes=1)
+        await self.listens()
         await client.me()  # who we are is asked once a process
         self.hub.requests.clear()
         began = time.perf_counter()
         tracker = GitHubTracker(client, KeptItems(self.database))
-        tracker.lists.hearing = _all_along
+        tracker.lists.hearing = self.hearing.stretch
         found = await tracker.matching(self.ref, QUERY, "issues", self.clock.now())
         took = time.perf_counter() - began
         assert isinstance(found, Found), found
         return found, self.hub.requests.count(bucket="core"), took
+
+    async def listens(self) -> None:
+        """What a service does each minute beside its fires: the door gives signs of life, GitHub's list is compared with ours."""
+        for _ in range(WRITES):
+            await self.hearing.beat()
+        await self.database.write(words.put, SEEN, self.clock.now().isoformat(), self.clock.now())
 
     def hears(self) -> None:
         """What GitHub would deliver arrives, and is recorded as the door records it."""
@@ -97,11 +110,6 @@ class Shop:
             self.database.write_now(deliveries.record, arrived[start : start + 100], self.clock.now())
         for row in sent:
             row.state = "sent"
-
-
-async def _all_along(_: RepositoryRef) -> str:
-    """Deliveries are known to arrive."""
-    return "all along"
 
 
 async def _everything(shop: Shop) -> int:
