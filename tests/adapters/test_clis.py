@@ -266,6 +266,8 @@ async def test_missing_and_old_programs_are_said(tmp_path: Path, model: Scripted
     assert "0.3.1" in end.failure.words
 
 
+@needs_cli("claude")
+@needs_cli("codex")
 async def test_money_needs_a_price_and_a_key(tmp_path: Path, model: ScriptedModel) -> None:
     """A model without a known price is refused where a budget applies, before anything is started."""
     made = office(tmp_path, model)
