@@ -28,6 +28,8 @@ FILES = {
     ".github/roundsman.yml": 'version: 1\njobs:\n  look:\n    on: {schedule: "0 0 1 1 *"}\n    filter: "is:open"\n    command: slow/look\n',
     ".github/roundsman/commands/slow/look.md": "---\ntitle: Look\ntarget: issues\nengine: script\nscript: look.py\nmay: {comment: 1}\n---\nLooks.\n",
 }
+MOST_OF_ONE = 20
+"""Connections of one process, as the documentation promises."""
 
 
 @pytest.fixture
@@ -90,6 +92,7 @@ def test_one_killed_and_one_stopped_worker_lose_and_double_nothing(
         held = until(lambda: _held(database, 3), group.log)
         until(lambda: (tmp_path / "begun").exists() and _lines(tmp_path / "begun") == 3, group.log)
         assert set(held.values()) == {process.pid for process in group.living}
+        assert _connections(database) <= 3 * MOST_OF_ONE, "three processes at work"
         kill(workers[0])
         workers[1].send_signal(signal.SIGTERM)
         assert workers[1].wait(60) == 0, group.log()
@@ -148,6 +151,15 @@ def _ended(database: Database, run_id: int) -> bool:
     assert run is not None
     assert run.status in (RunStatus.running, RunStatus.completed)
     return run.status is RunStatus.completed
+
+
+def _connections(database: Database) -> int:
+    """How many connections others than this test hold open to the database."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with database.engine.connect() as connection:
+        return int(connection.execute(sa.text(others)).scalar_one())
 
 
 def _lines(file: Path) -> int:
