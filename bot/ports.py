@@ -177,7 +177,11 @@ class Publisher(Protocol):
 
 
 class Meter(Protocol):
-    """Asked by the model proxy after every paid call."""
+    """Told by the model proxy of every paid call under a budget: before it, and asked after it."""
+
+    async def at_stake(self, usd: float) -> None:
+        """Record what the call that begins may cost (USD): it counts where nobody lives to see its end. 0: it cost nothing."""
+        ...
 
     async def spent(self, usd: float) -> bool:
         """Record the session's total so far (USD); False stops the session before its next call."""

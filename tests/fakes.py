@@ -161,6 +161,8 @@ class ScriptedAgent:
         self.answers: list[tuple[str, AgentEnd]] = []
         self.hold: asyncio.Event | None = None
         self.pays, self.may_go_on = 0.0, True
+        self.stakes = 0.0
+        """What the call it is at may cost."""
 
     def when(
         self,
@@ -191,6 +193,8 @@ class ScriptedAgent:
         await sink(Said(text="looking"))
         if self.pays:
             self.may_go_on = await meter.spent(self.pays)
+        if self.stakes:
+            await meter.at_stake(self.stakes)
         if self.hold is not None:
             waiting = [asyncio.create_task(self.hold.wait()), asyncio.create_task(cancelled.wait())]
             _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

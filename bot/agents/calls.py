@@ -21,6 +21,21 @@ def streams(body: dict[str, Any], asked: Asked) -> bool:
     return body.get("stream") is True or ":streamGenerateContent" in asked.target
 
 
+UNSAID = 16_000
+"""Tokens an answer is taken to have at most where the call names no limit."""
+
+
+def most_tokens(body: dict[str, Any]) -> int:
+    """How many tokens the answer to a call may have, as the call itself limits it."""
+    inner = body.get("generationConfig")
+    given = {**(inner if isinstance(inner, dict) else {}), **body}
+    named = (
+        given.get(name)
+        for name in ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
+    )
+    return next((most for most in named if isinstance(most, int) and most > 0), UNSAID)
+
+
 def metered(body: dict[str, Any], asked: Asked, changed: bool) -> tuple[dict[str, Any], Asked]:
     """Ask OpenAI's chat API for the usage it leaves out of streams by default."""
     if asked.target.startswith("/v1/chat/") and body.get("stream") is True:

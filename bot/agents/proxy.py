@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import httpx
 
-from bot.agents.calls import metered, reaches_out, streams, without_remote_tools
+from bot.agents.calls import metered, most_tokens, reaches_out, streams, without_remote_tools
 from bot.agents.http import Answered, Asked, converse
 from bot.agents.prices import Prices, Tokens
 from bot.agents.usage import UsageReader
@@ -173,7 +173,8 @@ class ModelProxy:
             return self._refuse(403, "the turns of this session are used up")
         if self.cap_usd is None:
             return await self._forward(asked, UsageReader(streams(body, asked)), model, None)
-        if self.prices.of(model) is None:
+        price = self.prices.of(model)
+        if price is None:
             words = f"no price is known for the model {model!r}; add it to ROUNDSMAN_PRICES, or name another model"
             self.stop(Failure.of("configuration", words))
             return self._refuse(403, words)
@@ -191,6 +192,8 @@ class ModelProxy:
                 self._one.release()
 
         try:
+            at_most = price.cost(Tokens(fresh=len(asked.body) // 3, out=most_tokens(body)))
+            await self.meter.at_stake(min(at_most, self.cap_usd - (self.usage.cost_usd or 0.0)))
             return await self._forward(asked, UsageReader(streams(body, asked)), model, release)
         except BaseException:
             release()
@@ -212,15 +215,13 @@ class ModelProxy:
         try:
             response = await self.client.send(request, stream=True)
         except httpx.HTTPError as error:
-            if release:
-                release()
+            await self._cost_nothing(release)
             self._fault(502, f"the model's API cannot be reached ({type(error).__name__})")
             return _json(502, {"type": "error", "error": {"type": "api_error", "message": self.last_fault}})
         given = [(n, v) for n, v in response.headers.items() if n in _RETURNED or n.startswith("anthropic-")]
         if response.status_code >= 400:
             raw = await response.aread()
-            if release:
-                release()
+            await self._cost_nothing(release)
             self._fault(
                 response.status_code, f"the model's API answered {response.status_code}: {_message(raw)}"
             )
@@ -232,6 +233,12 @@ class ModelProxy:
             given,
             stream=self._passing(response, reader, model, len(asked.body), release, free),
         )
+
+    async def _cost_nothing(self, release: Callable[[], None] | None) -> None:
+        """A call under a budget was refused: nothing is at stake any more, and the next may go."""
+        if release:
+            await self.meter.at_stake(0.0)
+            release()
 
     async def _passing(
         self,

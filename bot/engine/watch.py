@@ -39,7 +39,7 @@ class Watch:
         return (
             _Scribe(self._db, self._clock, seat, self._secrets).write,
             watched.cancelled,
-            _StoreMeter(self._db, seat),
+            _StoreMeter(self._db, self._clock, seat),
         )
 
     async def look(self) -> None:
@@ -96,11 +96,16 @@ def _short(event: Event, secrets: Sequence[str]) -> dict[str, Any]:
 class _StoreMeter:
     """Shows what a session has spent while it works, and says when its reservation is used up."""
 
-    def __init__(self, database: Database, seat: Seat) -> None:
-        self._db, self._seat = database, seat
+    def __init__(self, database: Database, clock: Clock, seat: Seat) -> None:
+        self._db, self._clock, self._seat = database, clock, seat
+
+    async def at_stake(self, usd: float) -> None:
+        """Record what may be spent by the call that begins."""
+        session = self._seat.session
+        await self._db.write(sessions.at_stake, session.id, session.attempt, usd, self._clock.now())
 
     async def spent(self, usd: float) -> bool:
         """Record the attempt's total so far."""
         session = self._seat.session
-        await self._db.write(sessions.note, session.id, session.attempt, cost=self._seat.earlier_cost + usd)
+        await self._db.write(sessions.metered, session.id, session.attempt, self._seat.earlier_cost + usd)
         return self._seat.reserved is None or usd < self._seat.reserved

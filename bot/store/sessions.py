@@ -11,7 +11,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from bot.model.run import Session, SessionStatus
-from bot.store import effects, ledger, runs
+from bot.store import effects, ledger, runs, words
 from bot.store.budget import settle
 from bot.store.sql import change, insert_new
 from bot.store.tables import Jobs, Sessions
@@ -102,6 +102,17 @@ def note(db: Db, /, session_id: int, attempt: int, **values: Any) -> None:
     )
 
 
+def at_stake(db: Db, session_id: int, attempt: int, usd: float, now: datetime) -> None:
+    """Keep what the model call under way may cost; it counts if the process dies before it is told."""
+    words.put(db, f"stake:{session_id}", {"attempt": attempt, "usd": usd}, now)
+
+
+def metered(db: Db, session_id: int, attempt: int, cost: float) -> None:
+    """Keep what the session has cost so far: no call is under way any more."""
+    note(db, session_id, attempt, cost=cost)
+    words.forget(db, f"stake:{session_id}")
+
+
 def request_of(db: Db, session_id: int) -> dict[str, Any] | None:
     """The request as it was briefed."""
     found = db.exec(select(Sessions.request).where(Sessions.id == session_id)).first()
@@ -117,8 +128,10 @@ def began_work(db: Db, session_id: int, attempt: int) -> int:
     """Count that the agent is about to start; gives how often before in this attempt (crashes of ours)."""
     row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
     before, values = row.crashes, dict[str, Any]()
-    if before and (metered := _metered(row)):  # what the dead process spent stays spent
-        values["attempts"] = [*(row.attempts or []), _tried(attempt, CUT_OFF, metered)]
+    if before and (took := _metered(db, row)):  # what the dead process spent stays spent
+        values["attempts"] = [*(row.attempts or []), _tried(attempt, CUT_OFF, took)]
+        values["cost"] = sum(float(past.get("cost") or 0) for past in values["attempts"])
+        words.forget(db, f"stake:{session_id}")
     change(
         db,
         sa.update(Sessions)
@@ -138,13 +151,15 @@ def spent_in(db: Db, session_id: int, attempt: int) -> float | None:
     row = db.exec(select(Sessions).where(Sessions.id == session_id)).first()
     if row is None:
         return None
-    return spent_before(row.attempts or [], attempt) + (_metered(row) if row.attempt == attempt else 0.0)
+    return spent_before(row.attempts or [], attempt) + (_metered(db, row) if row.attempt == attempt else 0.0)
 
 
-def _metered(row: Sessions) -> float:
-    """What the meter wrote down since the last try was entered."""
+def _metered(db: Db, row: Sessions) -> float:
+    """What the meter wrote down since the last try was entered, and what was at stake when nobody could write any more."""
     earlier = sum(float(past.get("cost") or 0) for past in row.attempts or [])
-    return max(0.0, round(row.cost - earlier, 9))
+    stake = words.get(db, f"stake:{row.id}") or {}
+    under_way = float(stake["usd"]) if stake.get("attempt") == row.attempt else 0.0
+    return round(max(0.0, row.cost - earlier) + under_way, 9)
 
 
 def _tried(attempt: int, reason: str | None, cost: float) -> dict[str, Any]:
@@ -209,7 +224,8 @@ def finish(
     Without a `cost` the attempt took what the meter saw.
     """
     row = db.exec(select(Sessions).where(Sessions.id == session_id)).one()
-    cost = _metered(row) if cost is None else cost
+    cost = _metered(db, row) if cost is None else cost
+    words.forget(db, f"stake:{session_id}")
     whole = cost + spent_before(row.attempts or [], attempt)
     tries = [*(row.attempts or []), _tried(attempt, reason, cost)]
     touched = change(

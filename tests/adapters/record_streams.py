@@ -77,6 +77,9 @@ async def record(engine: EngineName, scene: str, folder: Path) -> None:
                 return None
 
             class Free:
+                async def at_stake(self, _usd: float) -> None:
+                    return None
+
                 async def spent(self, _usd: float) -> bool:
                     return True
 

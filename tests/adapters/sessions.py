@@ -88,6 +88,11 @@ class Purse:
 
     cap: float = 1e9
     totals: list[float] = field(default_factory=list)
+    stakes: list[float] = field(default_factory=list)
+
+    async def at_stake(self, usd: float) -> None:
+        """Remember what a call may cost."""
+        self.stakes.append(usd)
 
     async def spent(self, usd: float) -> bool:
         """Take the total so far."""

@@ -20,7 +20,7 @@ from bot.model.agent import AgentEnd, Failure, Said
 from bot.model.outcome import AddLabels, Outcome
 from bot.model.run import RunStatus, SessionStatus, Trigger, TriggerKind
 from bot.ports import Refusal
-from bot.store import admission, budget, jobs, runqueue, runs, sessions, transcripts
+from bot.store import admission, budget, jobs, runqueue, runs, sessions, transcripts, words
 from bot.store.admission import Caps
 from bot.store.budget import Reserved
 from bot.store.database import Database
@@ -511,6 +511,26 @@ async def test_what_a_dead_process_spent_stays_spent(bench: Bench) -> None:
     assert session.cost == pytest.approx(0.6)
     assert bench.database.read_now(budget.spent, f"run {run.id}") == pytest.approx(0.6)
     assert bench.database.read_now(budget.open_attempts) == []
+
+
+async def test_a_call_under_way_when_the_process_died_counts_at_what_it_may_have_cost(bench: Bench) -> None:
+    """Nobody saw its end, but the provider charges for it; told once it counts as what it was, and nothing is left at stake."""
+    bench.github.issue("Crash", "bug")
+    bench.agent.pays, bench.agent.stakes = 0.2, 0.15
+    bench.agent.when("Triage #1", says="Look.", cost=0.2)
+    bench.agent.hold = asyncio.Event()
+    job = bench.job(limits={"budget": {"session": 1}})
+    bench.clock.move(minutes=1)
+    await bench.until(lambda: bool(bench.database.read_now(words.get, "stake:1")))
+    await bench.die()
+    bench.agent.hold = None
+    bench.agent.stakes = 0.0
+    await bench.wake()
+    (run,) = await bench.ended(job)
+    (session,) = bench.database.read_now(sessions.of_run, run.id)
+    assert session.cost == pytest.approx(0.2 + 0.15 + 0.2)
+    assert bench.database.read_now(budget.spent, f"run {run.id}") == pytest.approx(0.55)
+    assert bench.database.read_now(words.get, "stake:1") is None
 
 
 async def test_a_session_the_engine_gave_up_settles_what_the_meter_saw(bench: Bench) -> None:

@@ -124,6 +124,22 @@ async def test_calls_at_once_overshoot_by_one_at_most(opening: Opening, model: S
     assert proxy.stopped.is_set()
 
 
+async def test_what_a_call_may_cost_is_told_before_it_leaves(opening: Opening, model: ScriptedModel) -> None:
+    """By its own limit and its size, never more than is left; a call that was refused costs nothing."""
+    purse = Purse()
+    limited = {**MESSAGE, "max_tokens": 1000}
+    async with opening(cap_usd=0.02, meter=purse) as (proxy, near):
+        await near.post("/v1/messages", json=limited)
+        price = proxy.prices.of(MESSAGE["model"])
+        assert price is not None
+        assert purse.stakes[0] == pytest.approx(price.tokens_out / 1000, rel=0.05)
+        await near.post("/v1/messages", json={**MESSAGE, "max_tokens": 10_000_000})
+        assert purse.stakes[1:] == [pytest.approx(0.02 - 0.003)]
+        model.when("hi", Fault(500))
+        await near.post("/v1/messages", json=limited)
+    assert purse.stakes[-1] == 0.0
+
+
 async def test_an_unknown_price_stops_where_a_budget_applies(opening: Opening, model: ScriptedModel) -> None:
     """Money that cannot be counted is not spent."""
     async with opening(cap_usd=1.0) as (proxy, near):

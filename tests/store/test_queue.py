@@ -84,6 +84,17 @@ def test_what_people_ask_for_goes_before_what_time_asks_for(database: Database) 
     database.write_now(work)
 
 
+def test_a_job_s_priority_decides_who_goes_first(database: Database) -> None:
+    """High before normal before low, whoever came first; sessions have the priority of their run."""
+
+    def work(db: Db) -> None:
+        made = [a_job(db, "acme/shop", name, priority=name) for name in ("low", "normal", "high")]
+        low, normal, high = (fired(db, job, kind=TriggerKind.schedule)[0] for job in made)
+        assert [run for run, _ in runqueue.claim(db, "one", 3, NOW)] == [high, normal, low]
+
+    database.write_now(work)
+
+
 def test_runs_that_wait_hide_none_that_may_start(database: Database) -> None:
     """More runs than a look takes wait for a held item; the one behind them is found all the same."""
 
