@@ -129,8 +129,9 @@ class Intake:
         """Work until nothing waits; for `tick` and tests. Gives how many deliveries were handled."""
         count, more = 0, True
         while more:
-            held = set(self._tasks)  # what they work on is not taken; one may end while we look
-            taken = await self.begin()
+            async with self._taking:
+                held = set(self._tasks)  # what they work on is not taken; one may end while we look
+                taken = await self._begin()
             await asyncio.gather(*self._tasks)
             count, more = count + taken, bool(taken or held)
         await self.commander.conclude()
