@@ -73,7 +73,7 @@ def _measured(name: str, url: str, folder: Path, *, count: int, bar: float, time
     engine = connect(url)
     migrate(engine)
     database = Database(engine)
-    _make_jobs(database, count, MINUTE)
+    make_jobs(database, count, MINUTE)
     late, first, rate = asyncio.run(_fire(database, url, folder, count))
     reference = _one_timer_a_job(database, count) if timers else None
     worst = _p99(late)
@@ -88,7 +88,7 @@ def _measured(name: str, url: str, folder: Path, *, count: int, bar: float, time
     database.close()
 
 
-def _make_jobs(database: Database, count: int, due: datetime) -> None:
+def make_jobs(database: Database, count: int, due: datetime) -> None:
     """Jobs of several repositories, each with a line of its own so that nothing is read once for all."""
     made = due - timedelta(days=1)
 
