@@ -218,7 +218,7 @@ def left_of(made: Desk, session: str) -> list[int]:
 DETACH = "setsid sh -c 'setsid sleep 600 & sleep 600' >/dev/null 2>&1 & (nohup sleep 600 &) ; sleep 600"
 
 
-async def test_cancel_leaves_nothing_behind(desks: Desk, shop: Repository) -> None:
+async def test_cancel_leaves_nothing_within_five_seconds(desks: Desk, shop: Repository) -> None:
     """Cancelling ends the agent and all it started, detached or not, and removes its workspace."""
     working = asyncio.create_task(desks.script(DETACH, checkout=shop.checkout()))
     await until(lambda: len(left_of(desks, "s1")) >= 3)
@@ -226,7 +226,7 @@ async def test_cancel_leaves_nothing_behind(desks: Desk, shop: Repository) -> No
     desks.cancelled.set()
     end = await working
     assert end.ending == "cancelled"
-    assert time.monotonic() - began < 60, "what it started sleeps for 600 s"
+    assert time.monotonic() - began < 5
     assert left_of(desks, "s1") == []
     assert not list((desks.agents.options.data_dir / "work" / "sessions").iterdir())
 

@@ -54,12 +54,12 @@ _HOSTILE = {
 
 @pytest.mark.parametrize("body", _HOSTILE.values(), ids=_HOSTILE.keys())
 def test_a_hostile_template_is_stopped(body: str) -> None:
-    """It ends as one clear error, long before it could be done, whatever it tries, and checking it is as safe."""
+    """It ends as one clear error within a second, whatever it tries, and checking it is as safe."""
     started = time.monotonic()
     check(inline(body))
     with pytest.raises(CommandError) as caught:
         render(inline(body), {"item": item("issues")})
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 1.5
     assert "\n" not in str(caught.value)
     assert "No filter named" not in str(caught.value)  # stopped for what it does, not by a slip of ours
 
