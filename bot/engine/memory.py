@@ -13,12 +13,19 @@ from bot.flow.report import dashboard_issue
 from bot.github import ours
 from bot.github.client import Client
 from bot.github.openings import DASHBOARD
-from bot.model.run import Repository
+from bot.model.run import Frozen, Repository
 from bot.ports import Clock, Publisher, Refusal
 from bot.store import jobs, memory, repositories, words
 from bot.store.database import Database
 
 _log = logging.getLogger("roundsman.memory")
+
+
+class Noted(Frozen):
+    """What was last read or written of a repository's note: the id of its comment, and the hash of what it tells."""
+
+    comment: str | None = None
+    digest: str = ""
 
 
 @dataclass
@@ -57,12 +64,15 @@ class Keeper:
         every = await self.database.read(repositories.every)
         return [each for each in every if await self.database.read(jobs.jobs_of, each.id)]
 
-    async def _told(self, repository: Repository) -> dict[str, Any] | None:
+    async def _told(self, repository: Repository) -> Noted | None:
         told = await self.database.read(words.get, f"noted:{repository.id}")
-        return told if isinstance(told, dict) else None
+        return Noted.model_validate(told) if isinstance(told, dict) else None
+
+    async def _note_down(self, repository: Repository, noted: Noted) -> None:
+        await self.database.write(words.put, f"noted:{repository.id}", noted.model_dump(), self.clock.now())
 
     async def _recall(self, repository: Repository) -> Refusal | None:
-        ref, now = ref_of(repository), self.clock.now()
+        ref = ref_of(repository)
         home = await self._home(repository)
         if isinstance(home, Refusal):
             return home
@@ -76,9 +86,9 @@ class Keeper:
         if row is not None:
             found = notes.unfolded(self.key, repository.full_name, str(row.get("body") or ""))
         if found is not None:
-            await self.database.write(memory.recall, repository.id, found, now)
-        told = {"comment": str(row["id"]) if row else None, "digest": await self._digest(repository)}
-        await self.database.write(words.put, f"noted:{repository.id}", told, now)
+            await self.database.write(memory.recall, repository.id, found, self.clock.now())
+        comment = str(row["id"]) if row else None
+        await self._note_down(repository, Noted(comment=comment, digest=await self._digest(repository)))
         return None
 
     async def _home(self, repository: Repository) -> int | Refusal | None:
@@ -101,18 +111,17 @@ class Keeper:
         return hashlib.sha256(told.model_dump_json().encode()).hexdigest()
 
     async def _keep(self, repository: Repository) -> None:
-        told = await self._told(repository) or {}
+        told = await self._told(repository) or Noted()
         digest = await self._digest(repository)
-        if digest == told.get("digest"):
+        if digest == told.digest:
             return
-        if not told.get("comment") and not await self.database.read(memory.worth_telling, repository.id):
+        if not told.comment and not await self.database.read(memory.worth_telling, repository.id):
             return
-        written = await self._write(repository, told.get("comment"))
+        written = await self._write(repository, told.comment)
         if isinstance(written, Refusal):
             _log.warning("the note of %s cannot be kept: %s", repository.full_name, written.words)
             return
-        value = {"comment": written, "digest": digest}
-        await self.database.write(words.put, f"noted:{repository.id}", value, self.clock.now())
+        await self._note_down(repository, Noted(comment=written, digest=digest))
 
     async def _write(self, repository: Repository, known: str | None) -> str | Refusal:
         ref, name = ref_of(repository), repository.full_name

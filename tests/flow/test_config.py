@@ -354,7 +354,7 @@ def test_what_the_operator_never_configured_is_refused() -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.text(
         alphabet=st.sampled_from(list("jobs: \n\t-[]{}&*!|>'\"%@`#?,aon0193.\\u\x00\x85\ufeff")), max_size=200
@@ -388,7 +388,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from([*JobSpec.model_fields, "nope"]), _VALUES, max_size=6))
 def test_no_value_of_any_key_escapes_as_an_exception(keys: dict[str, Any]) -> None:
     """JSON is YAML: odd values under true keys end in faults with a place."""

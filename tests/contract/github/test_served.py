@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -147,15 +148,18 @@ def test_kill_9_keeps_every_answered_write(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not EXPORT.exists(), reason="the real export is not beside the checkout")
 async def test_a_real_export_loads(tmp_path: Path, clock: HandClock) -> None:
-    """1,825 real items with pull requests and comments, listed and searchable, again after reopening."""
+    """1,825 real items with pull requests and comments in ten seconds, listed and searchable, again after reopening."""
+    began = time.perf_counter()
     github = GitHub(clock=clock, data_dir=tmp_path)
     repo = github.load_export(EXPORT)
+    took = time.perf_counter() - began
     github.close()
     again = GitHub(clock=clock, data_dir=tmp_path)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(again.app), base_url=again.url) as http:
         listed = await http.get(f"/repos/{repo.full_name}/issues?state=all&per_page=100")
         found = await http.get("/search/issues", params={"q": f"repo:{repo.full_name} is:pr is:merged"})
     rows = [json.loads(x) for x in EXPORT.read_text(encoding="utf-8").split("\n") if x]
+    assert took < 10
     assert len(repo.issues) == 1825 == len(rows)
     assert listed.json()[0]["number"] == max(
         x["number"] for x in rows if x["created_at"] == max(y["created_at"] for y in rows)
